@@ -1,0 +1,228 @@
+"""Running other programs: their whole output goes to a log, and a failure says what it was and where to read on.
+
+A command runs in a process group of its own. So Ctrl-C reaches this process alone, which then ends its commands in
+order and leaves none behind.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import IO, Protocol
+
+from cluster.cache import cache_root
+
+_KEPT_RUNS = 20
+_GRACE = 10.0  # seconds a command gets to end by itself
+
+_running: set[subprocess.Popen[bytes]] = set()
+_guard = threading.Lock()
+_numbers = count(1)
+
+
+class Failure(Exception):  # noqa: N818 - it is what the user reads, not an error of ours
+    """Something can't go on: why, and what to do about it, in one line each."""
+
+    def __init__(self, cause: str, remedy: str, *, step: str | None = None) -> None:
+        super().__init__(f"{cause} -> {remedy}")
+        self.cause = cause
+        self.remedy = remedy
+        self.step = step
+
+
+class Progress(Protocol):
+    """What a step tells about itself while it runs. All three may be called from any thread."""
+
+    def say(self, text: str) -> None:
+        """Tell something worth keeping on the screen."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Tell how much of a known amount is done; it becomes a bar."""
+
+    def tail(self, line: str) -> None:
+        """Show the last line of a command's output, until the next."""
+
+
+def command(  # noqa: PLR0913 - each is a thing a caller of a program may want to say
+    argv: Sequence[str | Path],
+    *,
+    progress: Progress | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    input: bytes | None = None,  # noqa: A002 - the name subprocess has for it
+    on_line: Callable[[str], None] | None = None,
+    timeout: float | None = None,
+) -> str:
+    """Run a program and return its standard output.
+
+    `env` is added to this process's environment. `on_line` sees each line of both outputs as it comes. Raises
+    `Failure` when the program isn't there, exits with another code than 0, or runs for more than `timeout` seconds.
+    """
+    words = [str(word) for word in argv]
+    log_path = _log_folder() / f"{next(_numbers):03d}-{Path(words[0]).name}.log"
+    with log_path.open("w", encoding="utf-8") as log:
+        log.write(f"$ {shlex.join(words)}\n")
+        log.flush()
+        process = _start(words, cwd=cwd, env=env, with_input=input is not None)
+        output = _Output(log, progress, on_line)
+        expired = threading.Event()
+        timer = threading.Timer(timeout or 0, _expire, (process, expired))
+        if timeout is not None:
+            timer.start()
+        try:
+            output.read(process, input)
+        finally:
+            timer.cancel()
+            _end(process)
+            log.write(f"exit code {process.returncode}\n")
+    if expired.is_set():
+        raise Failure(f"{_name(words)} did not end within {timeout:g} s", f"read {log_path}, then run it again")
+    if process.returncode != 0:
+        told = telling_line(output.errors) or telling_line(output.lines) or f"exit code {process.returncode}"
+        raise Failure(f"{_name(words)}: {told}", f"read {log_path}, then run it again")
+    return "".join(f"{line}\n" for line in output.lines)
+
+
+def probe(argv: Sequence[str | Path], *, timeout: float = 10, env: Mapping[str, str] | None = None) -> str | None:
+    """Ask a program something cheap: its standard output, or None when it isn't there, fails, or takes too long."""
+    try:
+        answer = subprocess.run(
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=None if env is None else {**os.environ, **env},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.decode(errors="replace") if answer.returncode == 0 else None
+
+
+def telling_line(lines: Sequence[str]) -> str | None:
+    """Pick the line that says most about a failure: the last that names an error, else the last that isn't empty."""
+    spoken = [line.strip() for line in lines if line.strip()]
+    for line in reversed(spoken):
+        if any(word in line.lower() for word in ("error", "fatal", "failed", "cannot", "denied", "no such")):
+            return line[:300]
+    return spoken[-1][:300] if spoken else None
+
+
+def interrupt_commands() -> None:
+    """End every running command, whichever thread started it."""
+    with _guard:
+        running = list(_running)
+    for process in running:
+        _signal(process, signal.SIGINT)
+    for process in running:
+        _end(process)
+
+
+class _Output:
+    """Both outputs of a process, read as they come."""
+
+    def __init__(self, log: IO[str], progress: Progress | None, on_line: Callable[[str], None] | None) -> None:
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self._log = log
+        self._progress = progress
+        self._on_line = on_line
+        self._lock = threading.Lock()
+
+    def read(self, process: subprocess.Popen[bytes], given: bytes | None) -> None:
+        readers = [
+            threading.Thread(target=self._follow, args=(process.stdout, self.lines), daemon=True),
+            threading.Thread(target=self._follow, args=(process.stderr, self.errors), daemon=True),
+        ]
+        for reader in readers:
+            reader.start()
+        if given is not None and process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(given)
+                process.stdin.close()
+        process.wait()
+        for reader in readers:
+            reader.join(timeout=1)  # a daemon left behind may hold the pipe open for ever
+
+    def _follow(self, stream: IO[bytes], lines: list[str]) -> None:
+        for raw in stream:
+            line = raw.decode(errors="replace").rstrip("\r\n")
+            with self._lock:
+                lines.append(line)
+                if not self._log.closed:
+                    self._log.write(f"{line}\n")
+                    self._log.flush()
+                if self._on_line:
+                    self._on_line(line)
+                if self._progress and line.strip():
+                    self._progress.tail(line.strip())
+
+
+def _start(
+    words: list[str], *, cwd: Path | None, env: Mapping[str, str] | None, with_input: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=None if env is None else {**os.environ, **env},
+            process_group=0,
+        )
+    except FileNotFoundError as missing:
+        raise Failure(f"{words[0]} is not there", f"install {Path(words[0]).name} or put it on PATH") from missing
+    except PermissionError as refused:
+        raise Failure(f"{words[0]} may not be run", f"check the permissions of {words[0]}") from refused
+    with _guard:
+        _running.add(process)
+    return process
+
+
+def _expire(process: subprocess.Popen[bytes], expired: threading.Event) -> None:
+    expired.set()
+    _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process's whole group: asked first, forced after a grace."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            break
+        _signal(process, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_GRACE)
+    with _guard:
+        _running.discard(process)
+
+
+def _signal(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, sign)
+
+
+def _name(words: Sequence[str]) -> str:
+    verb = words[1] if len(words) > 1 and words[1].replace("-", "").isalpha() else ""
+    return f"{Path(words[0]).name} {verb}".strip() if not verb.startswith("-") else Path(words[0]).name
+
+
+@cache
+def _log_folder() -> Path:
+    """Make the folder of this run's logs; the oldest runs' folders are dropped."""
+    logs = cache_root() / "logs"
+    folder = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(logs.iterdir())[:-_KEPT_RUNS]:
+        for file in old.iterdir():
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            old.rmdir()
+    return folder
