@@ -1,0 +1,1 @@
+"""Seatrial: a sea trial for every change on Istio."""

@@ -1,0 +1,311 @@
+"""MeshService: one service in the mesh. Field descriptions are what ``kubectl explain`` prints; keep them short and with units."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from seatrial.api.base import HOST_PATTERN, Duration, Lenient, Model, Name, ObjectMeta, Path, Percent, Port
+from seatrial.api.conditions import Condition
+
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=256)]
+
+
+class ServicePort(Model):
+    """A port of the Service and the container port behind it."""
+
+    name: Name = Field(description="Name of the port, unique in the service.")
+    port: Port = Field(description="Port that callers use.")
+    target_port: Port = Field(description="Port that the container listens on.")
+    app_protocol: Literal["http", "grpc", "tcp"] = Field(
+        "http", description="http, grpc, or tcp. Protocols whose server speaks first (NATS, Postgres, MySQL) are tcp."
+    )
+
+
+class LocalRef(Model):
+    """An object of the same namespace, by name."""
+
+    name: Annotated[str, Field(max_length=253)]
+    optional: bool = Field(False, description="The pod starts without it when it doesn't exist.")
+
+
+class EnvSource(Model):
+    """Variables from all keys of a Secret or a ConfigMap."""
+
+    prefix: str = Field("", max_length=256, description="Put in front of each key.")
+    secret_ref: LocalRef | None = Field(
+        None, description="A Secret: referenced, never read; `seatrial restart` rolls a changed one out."
+    )
+    config_map_ref: LocalRef | None = Field(
+        None, description="A ConfigMap: its content is copied into the revision, so a change of it is a new revision."
+    )
+
+
+class Resources(Model):
+    """Requests and limits of the app container, as Kubernetes quantities."""
+
+    requests: dict[str, str | int] = Field(default_factory=dict)
+    limits: dict[str, str | int] = Field(default_factory=dict)
+
+
+class Migration(Model):
+    """A job that runs before the first pod of a revision, once."""
+
+    command: list[str] = Field(min_length=1, max_length=64, description="Run in the revision's image and environment.")
+    timeout: Duration = Field("2m", description="The revision fails when the job takes longer.")
+
+
+class Probes(Model):
+    """Paths asked by HTTP GET on the first http port. Without a readiness path the port must accept connections."""
+
+    startup: Path | None = Field(None, description="Must answer 2xx before the others are asked.")
+    live: Path | None = Field(None, description="The container is restarted when it fails three times.")
+    ready: Path | None = Field(None, description="The pod gets requests while it answers 2xx.")
+
+
+class Shutdown(Model):
+    """How long requests may take to end."""
+
+    drain: Duration = Field("30s", description="Longest wait for requests on a revision that lost its traffic.")
+    grace: Duration = Field("45s", description="terminationGracePeriod of the pods. A change makes a new revision.")
+
+
+class PodTemplate(Model):
+    """A strategic merge patch over the rendered pod, applied last."""
+
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Labels and annotations to add.")
+    spec: dict[str, Any] = Field(
+        default_factory=dict, description="PodSpec fields: volumes, more containers, affinity, tolerations."
+    )
+
+
+RetryOn = Literal[
+    "connect-failure",
+    "refused-stream",
+    "reset-before-request",
+    "reset",
+    "gateway-error",
+    "5xx",
+    "retriable-4xx",
+    "unavailable",
+    "cancelled",
+    "deadline-exceeded",
+    "resource-exhausted",
+    "internal",
+]
+
+
+class Retries(Model):
+    """Retries by the callers' proxies. On methods that aren't idempotent only what surely never arrived is retried."""
+
+    attempts: Annotated[int, Field(ge=0, le=10)] = Field(
+        2, description="Retries after the first try; 0 switches them off."
+    )
+    per_try_timeout: Duration | None = Field(None, description="Time for each try; without it the route's timeout.")
+    on: list[RetryOn] = Field(
+        default=["connect-failure", "refused-stream", "unavailable", "gateway-error"],
+        max_length=12,
+        description="Envoy's retry conditions.",
+    )
+
+
+class CircuitBreaker(Model):
+    """Limits of each caller's proxy towards each revision, and ejection of failing pods."""
+
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = Field(1024, description="TCP connections.")
+    max_pending_requests: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1024, description="Requests waiting for one."
+    )
+    max_requests: Annotated[int, Field(ge=1, le=1_000_000)] = Field(1024, description="Requests under way at once.")
+    consecutive5xx_errors: Annotated[int, Field(ge=1, le=1000, alias="consecutive5xxErrors")] = Field(
+        5, description="Failures in a row after which a pod is ejected."
+    )
+    interval: Duration = Field("5s", description="Time between two looks at a pod's failures.")
+    eject_for: Duration = Field("30s", description="Time of the first ejection; it grows with each further one.")
+    max_ejection_percent: Percent = Field(50, description="Most pods of a revision ejected at once.")
+
+
+class PathMatch(Model):
+    """One of the three."""
+
+    exact: Path | None = Field(None, description="The whole path.")
+    prefix: Path | None = Field(None, description="How the path begins.")
+    regex: str | None = Field(None, max_length=1024, description="RE2 expression for the whole path.")
+
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]
+
+
+class RouteMatch(Model):
+    """All that is given must hold."""
+
+    method: Method | None = None
+    path: PathMatch | None = None
+    headers: dict[str, str] = Field(default_factory=dict, description="Exact values by header name.")
+
+
+class Route(Model):
+    """Policy for some requests; the first match wins, the rest gets the policy of `traffic`."""
+
+    match: RouteMatch
+    timeout: Duration | None = None
+    retries: Retries | None = None
+    idempotent: bool = Field(
+        False, description="Repeating it is safe (it takes an idempotency key): retries act in full."
+    )
+
+
+class Traffic(Model):
+    """Policy of all calls to this service."""
+
+    timeout: Duration = Field("15s", description="For the whole call with its retries; 0s means none.")
+    retries: Retries = Field(default_factory=Retries)
+    circuit_breaker: CircuitBreaker | None = None
+    routes: list[Route] = Field(default_factory=list, max_length=64)
+
+
+class Ingress(Model):
+    """The ingress gateway; it has no settings."""
+
+
+class Caller(Model):
+    """Who may call: a service, or the ingress gateway."""
+
+    service: Name | None = None
+    namespace: Name | None = Field(None, description="Of the service; without it our own.")
+    ingress: Ingress | None = None
+    methods: list[Method] = Field(default_factory=list, max_length=9, description="Only these; empty: all.")
+    paths: list[Path] = Field(
+        default_factory=list, max_length=64, description="Only these, `*` at an end is a wildcard."
+    )
+
+
+class Callee(Model):
+    """What this service calls: a MeshService or plain Service, or a host outside the mesh."""
+
+    service: Name | None = None
+    namespace: Name | None = Field(None, description="Of the service; without it our own.")
+    host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)] | None = None
+    port: Port | None = Field(None, description="Of the outside host.")
+    protocol: Literal["http", "https", "tcp", "tls"] = Field("https", description="Of the outside host.")
+
+
+class Security(Model):
+    """`callers` opens this service, `calls` routes to others; a call needs both halves."""
+
+    callers: list[Caller] = Field(default_factory=list, max_length=128)
+    calls: list[Callee] = Field(default_factory=list, max_length=128)
+
+
+class SecretName(Model):
+    secret_name: Annotated[str, Field(max_length=253)]
+
+
+class Expose(Model):
+    """A path prefix of a host on the ingress gateway."""
+
+    host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)]
+    prefix: Path = "/"
+    rewrite: Path | None = Field(None, description="Replaces the prefix before the service sees the path.")
+    tls: SecretName | None = Field(None, description="Certificate Secret in istio-system; without it plain HTTP.")
+
+
+class Strategy(StrEnum):
+    CANARY = "canary"
+    NONE = "none"
+
+
+class Rollout(Model):
+    """How a changed template gets its traffic."""
+
+    strategy: Literal["canary", "none"] = Field(
+        "canary", description="canary: in steps. none: all traffic at once, as soon as the new pods are ready."
+    )
+    steps: list[Annotated[int, Field(ge=1, le=99)]] = Field(
+        default=[5, 25, 50], max_length=20, description="Percent of traffic at each step, rising; 100 follows."
+    )
+    hold: Duration = Field("5s", description="Least time a step, counted from when the proxies carry its weight.")
+    progress_deadline: Duration = Field("2m", description="The revision's pods must be ready by then, or it fails.")
+    keep_revisions: Annotated[int, Field(ge=1, le=20)] = Field(
+        3, description="Old revisions kept at 0 replicas, for going back."
+    )
+
+
+class Autoscaling(Model):
+    """A HorizontalPodAutoscaler for each revision that has traffic; it looks at the app container alone."""
+
+    min: Annotated[int, Field(ge=1, le=1000)] = 1
+    max: Annotated[int, Field(ge=1, le=1000)]
+    cpu_percent: Annotated[int, Field(ge=1, le=1000)] = Field(70, description="Of the requested CPU.")
+
+
+class MeshServiceSpec(Model):
+    """What a user asks for."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)] = Field(description="Container image.")
+    command: list[str] = Field(default_factory=list, max_length=64, description="Replaces the image's entry point.")
+    args: list[str] = Field(default_factory=list, max_length=64, description="Replaces the image's arguments.")
+    env: dict[EnvName, str] = Field(default_factory=dict, description="Environment variables.")
+    env_from: list[EnvSource] = Field(default_factory=list, max_length=32)
+    resources: Resources = Field(default_factory=Resources)
+    replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
+        1, description="Pods of the stable revision; ignored under `autoscaling`."
+    )
+    autoscaling: Autoscaling | None = None
+    port: Port | None = Field(
+        None, description="Container port that speaks HTTP; short for `ports` with port 80 named http in front of it."
+    )
+    ports: list[ServicePort] = Field(default_factory=list, max_length=16)
+    migrate: Migration | None = None
+    probes: Probes = Field(default_factory=Probes)
+    shutdown: Shutdown = Field(default_factory=Shutdown)
+    pod_template: PodTemplate = Field(default_factory=PodTemplate)
+    traffic: Traffic = Field(default_factory=Traffic)
+    security: Security = Field(default_factory=Security)
+    expose: list[Expose] = Field(default_factory=list, max_length=32)
+    rollout: Rollout = Field(default_factory=Rollout)
+    paused: bool = Field(False, description="Holds a rollout where it is.")
+
+    @property
+    def service_ports(self) -> tuple[ServicePort, ...]:
+        """The ports with the sugar of `port` taken out."""
+        if self.port is not None:
+            return (ServicePort(name="http", port=80, target_port=self.port, app_protocol="http"),)
+        return tuple(self.ports)
+
+
+class Weight(Lenient):
+    """Percent of requests for the newer revision: as asked, and as the callers' proxies acknowledged it."""
+
+    wanted: int = 0
+    verified: int = 0
+
+
+class MeshServiceStatus(Lenient):
+    """What the operator reports."""
+
+    observed_generation: int = 0
+    phase: str = ""
+    stable_revision: int | None = None
+    canary_revision: int | None = None
+    weight: Weight | None = None
+    replicas: int = 0
+    ready_replicas: int = 0
+    selector: str = ""
+    url: str | None = None
+    accepted_spec: str | None = Field(
+        None, description="JSON of the last good spec, kept while the present one isn't accepted."
+    )
+    conditions: list[Condition] = Field(default_factory=list)
+
+
+class MeshService(Model):
+    """The whole object."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["seatrial.dev/v1alpha1"] = "seatrial.dev/v1alpha1"
+    kind: Literal["MeshService"] = "MeshService"
+    metadata: ObjectMeta
+    spec: MeshServiceSpec
+    status: MeshServiceStatus = Field(default_factory=MeshServiceStatus)

@@ -1,0 +1,52 @@
+"""One place for every name: labels, annotations, and the names of the objects that belong to a MeshService."""
+
+from seatrial.api.base import GROUP
+
+FIELD_MANAGER = "seatrial"
+OPERATOR_NAMESPACE = "seatrial-system"
+INGRESS_NAMESPACE = "istio-system"
+INGRESS_SELECTOR = {"istio": "ingressgateway"}
+INGRESS_IDENTITY = "cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account"
+TRUST_DOMAIN = "cluster.local"
+
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_SERVICE = f"{GROUP}/service"
+LABEL_REVISION = f"{GROUP}/revision"
+LABEL_MANAGED_NAMESPACE = f"{GROUP}/managed"
+MANAGED_BY = "seatrial"
+
+ANNOTATION_CONTENT = f"{GROUP}/content"  # hash of what we rendered into the object: what we wrote last
+ANNOTATION_FENCING = f"{GROUP}/fencing"  # number of the Lease's holder that wrote the weight
+ANNOTATION_RESTART = f"{GROUP}/restart"
+ANNOTATION_VERB = f"{GROUP}/verb"
+FINALIZER = f"{GROUP}/rollout"
+
+APP_CONTAINER = "app"
+
+
+def revision_name(service: str, number: int) -> str:
+    """Name of a Revision, its Deployment, its PodDisruptionBudget and its HorizontalPodAutoscaler."""
+    return f"{service}-{number}"
+
+
+def subset_name(number: int) -> str:
+    return f"r{number}"
+
+
+def delegate_name(service: str) -> str:
+    """VirtualService that the ingress gateway's host delegates to."""
+    return f"{service}-expose"
+
+
+def config_copy_name(service: str, source: str, digest: str) -> str:
+    return f"{service}-{source}-{digest}"[:253]
+
+
+def host_of(service: str, namespace: str) -> str:
+    return f"{service}.{namespace}.svc.{TRUST_DOMAIN}"
+
+
+def identity_of(service: str, namespace: str) -> str:
+    """Principal of a service's pods in an AuthorizationPolicy (a SPIFFE identity without its scheme)."""
+    return f"{TRUST_DOMAIN}/ns/{namespace}/sa/{service}"

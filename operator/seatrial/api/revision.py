@@ -1,0 +1,151 @@
+"""Revision: one template of a MeshService, frozen, with the story of each attempt to give it traffic. Written by the operator."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from seatrial.api.base import Lenient, Model, ObjectMeta
+from seatrial.api.conditions import Condition
+from seatrial.api.meshservice import (
+    EnvSource,
+    MeshServiceSpec,
+    Migration,
+    PodTemplate,
+    Probes,
+    Resources,
+    ServicePort,
+    Weight,
+)
+
+
+class Phase(StrEnum):
+    """Where an attempt stands. `FAILED` never had traffic; `SUPERSEDED` gave way to a newer template."""
+
+    QUEUED = "Queued"
+    STARTING = "Starting"
+    SHIFTING = "Shifting"
+    PAUSED = "Paused"
+    PROMOTING = "Promoting"
+    SUCCEEDED = "Succeeded"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+
+    @property
+    def active(self) -> bool:
+        """Whether the attempt isn't decided yet."""
+        return self in _ACTIVE
+
+
+_ACTIVE = frozenset({Phase.QUEUED, Phase.STARTING, Phase.SHIFTING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
+
+
+class Template(Lenient):
+    """All that makes pods of a revision what they are."""
+
+    image: str
+    command: list[str] = []
+    args: list[str] = []
+    env: dict[str, str] = {}
+    env_from: list[EnvSource] = []
+    resources: Resources = Resources()
+    ports: list[ServicePort] = []
+    migrate: Migration | None = None
+    probes: Probes = Probes()
+    grace: str = "45s"
+    pod_template: PodTemplate = PodTemplate()
+    restart: str = Field("", description="Value of the annotation that `seatrial restart` sets on the MeshService.")
+
+
+class ConfigCopy(Lenient):
+    """An immutable copy of a ConfigMap, made when the revision was."""
+
+    source: str
+    copy_name: str
+    hash: str
+
+
+class RevisionSpec(Lenient):
+    service: str
+    number: int
+    hash: str = Field(description="Of template and config contents: 12 hex digits of SHA-256.")
+    template: Template
+    configs: list[ConfigCopy] = []
+
+
+class Entry(Lenient):
+    """A line of the log: what changed, when (RFC 3339, UTC), and why, in one sentence."""
+
+    at: str
+    phase: Phase
+    weight: int
+    reason: str
+
+
+class Attempt(Lenient):
+    """One try to give the revision its traffic."""
+
+    number: int = Field(description="Counts over all revisions of the service: the highest that succeeded is stable.")
+    phase: Phase
+    started_at: str
+    ended_at: str | None = None
+    outcome: Phase | None = Field(
+        None, description="What the attempt will be called when its weight is back at stable."
+    )
+    weight: Weight = Weight()
+    weight_since: str | None = Field(None, description="When the wanted weight was asked for.")
+    verified_since: str | None = Field(
+        None, description="When the proxies were seen to carry it; a step's hold counts from here."
+    )
+    decision: str = ""
+    history: list[Entry] = []
+
+
+class RevisionStatus(Lenient):
+    phase: Phase | None = None
+    role: Literal["Stable", "Canary", "Kept", ""] = ""
+    weight: Weight | None = None
+    replicas: int = 0
+    ready_replicas: int = 0
+    message: str = ""
+    draining_since: str | None = Field(None, description="When the proxies were seen to send it nothing any more.")
+    attempts: list[Attempt] = []
+    conditions: list[Condition] = []
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The newest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+
+class Revision(Model):
+    """The whole object."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["seatrial.dev/v1alpha1"] = "seatrial.dev/v1alpha1"
+    kind: Literal["Revision"] = "Revision"
+    metadata: ObjectMeta
+    spec: RevisionSpec
+    status: RevisionStatus = Field(default_factory=RevisionStatus)
+
+
+def template_of(spec: MeshServiceSpec, restart: str = "") -> Template:
+    """The part of a spec that belongs to the pods. Policy, replicas and rollout settings aren't in it: they act in place."""
+    return Template(
+        image=spec.image,
+        command=spec.command,
+        args=spec.args,
+        env=dict(spec.env),
+        env_from=spec.env_from,
+        resources=spec.resources,
+        ports=list(spec.service_ports),
+        migrate=spec.migrate,
+        probes=spec.probes,
+        grace=spec.shutdown.grace,
+        pod_template=spec.pod_template,
+        restart=restart,
+    )
