@@ -106,6 +106,17 @@ def probe(argv: Sequence[str | Path], *, timeout: float = 10, env: Mapping[str, 
     return answer.stdout.decode(errors="replace") if answer.returncode == 0 else None
 
 
+def await_true(
+    condition: Callable[[], bool], cause: str, remedy: str, *, within: float = 60, every: float = 0.3
+) -> None:
+    """Wait until the condition holds; raises `Failure` with `cause` and `remedy` after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(f"{cause} within {within:g} s", remedy)
+        time.sleep(every)
+
+
 def telling_line(lines: Sequence[str]) -> str | None:
     """Pick the line that says most about a failure: the last that names an error, else the last that isn't empty."""
     spoken = [line.strip() for line in lines if line.strip()]
