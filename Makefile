@@ -1,0 +1,79 @@
+# Everything a user or a developer does begins here. The recipes name what is run; how is in Python.
+
+SHELL := /bin/sh
+export PATH := $(CURDIR)/bin:$(CURDIR)/.venv/bin:$(PATH)
+
+# A failure's cause and remedy are to be the last lines on the screen, and make adds one of its own, except in question
+# mode when a recipe exits with 1. In that mode only lines marked + are run: all are, and each fails with 1.
+MAKEFLAGS += -q --no-print-directory
+unexport MAKEFLAGS
+RUN := +@cluster/bootstrap || exit 1;
+CLUSTER := python -m cluster
+# $(call try,command,remedy)
+try = $(1) || { printf '\n✘ %s\n  → %s\n' 'failed: $(strip $(1))' '$(2)' >&2; exit 1; }
+
+IMAGES ?= auto
+USERS ?=
+RATE ?= 20
+DURATION ?= 60s
+SOAK ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test e2e soak bench bench-cluster lint format lock doctor cluster-up cluster-down install shop load \
+	uninstall clean-all
+
+help: ## this list
+	+@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: shop ## from nothing to a rollout under load on a real mesh; leaves everything running
+	$(RUN) python -m demo $(ARGS) || exit 1
+
+test: ## unit and service tests; no cluster
+	$(RUN) $(call try,pytest tests/unit tests/services $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
+
+doctor: ## what is wrong with this machine, and what to type
+	$(RUN) $(CLUSTER) doctor || exit 1
+
+cluster-up: ## a kind cluster with Istio; IMAGES=auto|pull|build
+	$(RUN) $(CLUSTER) up --images $(IMAGES) || exit 1
+
+cluster-down: ## remove the cluster, and nothing else
+	$(RUN) $(CLUSTER) down || exit 1
+
+install: cluster-up ## build the operator and install it on the cluster
+	$(RUN) $(CLUSTER) install || exit 1
+
+shop: install ## build the sample shop and install it on the cluster
+	$(RUN) $(CLUSTER) shop || exit 1
+
+load: ## send load to the shop; USERS= or RATE=, DURATION=
+	$(RUN) python -m loadtests $(if $(USERS),--users $(USERS),--rate $(RATE)) --duration $(DURATION) $(ARGS) || exit 1
+
+e2e: shop ## tests against the cluster, which it brings up by itself
+	$(RUN) $(call try,pytest tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
+
+soak: shop ## the same for hours; cut it with SOAK=
+	$(RUN) $(call try,SOAK='$(SOAK)' pytest tests/soak $(ARGS),the failing test is named above with its seed)
+
+bench: shop ## figures of the operator and of the mesh
+	$(RUN) $(call try,pytest tests/bench -s $(ARGS),the failing figure is named above)
+
+bench-cluster: ## how long each step from nothing to a running shop takes
+	$(RUN) $(CLUSTER) bench --images $(IMAGES) $(ARGS) || exit 1
+
+lint: ## style, types, layers, generated files, charts
+	$(RUN) $(call try,ruff check .,make format mends what can be mended)
+	$(RUN) $(call try,ruff format --check --quiet .,make format)
+	$(RUN) $(call try,mypy,the types are named above)
+	$(RUN) $(call try,lint-imports,the broken layer is named above)
+	$(RUN) $(call try,python -m cluster.charts,make crds)
+
+format: ## mend style where a machine can
+	$(RUN) ruff check --fix --quiet . ; ruff format --quiet . || exit 1
+
+lock: ## lock the newest versions of what pyproject.toml asks for
+	$(RUN) $(call try,python -m cluster.lock,see the message above)
+
+clean-all: cluster-down ## remove the cluster, the caches, and what was built
+	$(RUN) $(CLUSTER) clean || exit 1
