@@ -5,10 +5,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from seatrial.api.base import HOST_PATTERN, Duration, Lenient, Model, Name, ObjectMeta, Path, Percent, Port
+from seatrial.api.base import (
+    HOST_PATTERN,
+    Duration,
+    Lenient,
+    Model,
+    Name,
+    ObjectMeta,
+    Path,
+    Percent,
+    Port,
+    Quantity,
+    keyed_by,
+    not_in_schema,
+    unique_items,
+)
 from seatrial.api.conditions import Condition
 
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=256)]
+ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
+EnvName = Annotated[str, Field(pattern=ENV_NAME_PATTERN, max_length=256)]
 
 
 class ServicePort(Model):
@@ -25,12 +40,12 @@ class ServicePort(Model):
 class LocalRef(Model):
     """An object of the same namespace, by name."""
 
-    name: Annotated[str, Field(max_length=253)]
+    name: Annotated[str, Field(max_length=253, description="Its name.")]
     optional: bool = Field(False, description="The pod starts without it when it doesn't exist.")
 
 
 class EnvSource(Model):
-    """Variables from all keys of a Secret or a ConfigMap."""
+    """Variables from all keys of a Secret or of a ConfigMap: one of the two."""
 
     prefix: str = Field("", max_length=256, description="Put in front of each key.")
     secret_ref: LocalRef | None = Field(
@@ -44,8 +59,12 @@ class EnvSource(Model):
 class Resources(Model):
     """Requests and limits of the app container, as Kubernetes quantities."""
 
-    requests: dict[str, str | int] = Field(default_factory=dict)
-    limits: dict[str, str | int] = Field(default_factory=dict)
+    requests: dict[str, Quantity] = Field(
+        default_factory=dict, max_length=16, description="What the scheduler sets aside, like cpu: 50m, memory: 64Mi."
+    )
+    limits: dict[str, Quantity] = Field(
+        default_factory=dict, max_length=16, description="What the container can't exceed."
+    )
 
 
 class Migration(Model):
@@ -103,8 +122,10 @@ class Retries(Model):
     )
     per_try_timeout: Duration | None = Field(None, description="Time for each try; without it the route's timeout.")
     on: list[RetryOn] = Field(
+        alias="retryOn",  # a bare `on` is the boolean true to every YAML 1.1 reader, kubectl and Helm among them
         default=["connect-failure", "refused-stream", "unavailable", "gateway-error"],
         max_length=12,
+        json_schema_extra=unique_items(),
         description="Envoy's retry conditions.",
     )
 
@@ -126,7 +147,7 @@ class CircuitBreaker(Model):
 
 
 class PathMatch(Model):
-    """One of the three."""
+    """How the path must look: one of exact, prefix, regex."""
 
     exact: Path | None = Field(None, description="The whole path.")
     prefix: Path | None = Field(None, description="How the path begins.")
@@ -137,19 +158,19 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CO
 
 
 class RouteMatch(Model):
-    """All that is given must hold."""
+    """Which requests: all that is given must hold."""
 
-    method: Method | None = None
+    method: Method | None = Field(None, description="Without it every method.")
     path: PathMatch | None = None
-    headers: dict[str, str] = Field(default_factory=dict, description="Exact values by header name.")
+    headers: dict[str, str] = Field(default_factory=dict, max_length=16, description="Exact values by header name.")
 
 
 class Route(Model):
     """Policy for some requests; the first match wins, the rest gets the policy of `traffic`."""
 
     match: RouteMatch
-    timeout: Duration | None = None
-    retries: Retries | None = None
+    timeout: Duration | None = Field(None, description="For the whole call with its retries; without it traffic's.")
+    retries: Retries | None = Field(None, description="Without it traffic's.")
     idempotent: bool = Field(
         False, description="Repeating it is safe (it takes an idempotency key): retries act in full."
     )
@@ -160,8 +181,12 @@ class Traffic(Model):
 
     timeout: Duration = Field("15s", description="For the whole call with its retries; 0s means none.")
     retries: Retries = Field(default_factory=Retries)
-    circuit_breaker: CircuitBreaker | None = None
-    routes: list[Route] = Field(default_factory=list, max_length=64)
+    circuit_breaker: CircuitBreaker | None = Field(
+        None, description="Without it nothing is ejected and Istio's own limits hold. {} takes the defaults here."
+    )
+    routes: list[Route] = Field(
+        default_factory=list, max_length=64, description="Policy for some requests; the first match wins."
+    )
 
 
 class Ingress(Model):
@@ -171,41 +196,51 @@ class Ingress(Model):
 class Caller(Model):
     """Who may call: a service, or the ingress gateway."""
 
-    service: Name | None = None
+    service: Name | None = Field(None, description="Name of a MeshService.")
     namespace: Name | None = Field(None, description="Of the service; without it our own.")
-    ingress: Ingress | None = None
-    methods: list[Method] = Field(default_factory=list, max_length=9, description="Only these; empty: all.")
+    ingress: Ingress | None = Field(None, description="The ingress gateway, written `{}`.")
+    methods: list[Method] = Field(
+        default_factory=list, max_length=9, json_schema_extra=unique_items(), description="Only these; empty: all."
+    )
     paths: list[Path] = Field(
-        default_factory=list, max_length=64, description="Only these, `*` at an end is a wildcard."
+        default_factory=list, max_length=64, description="Only these; a `*` at the end is a wildcard."
     )
 
 
 class Callee(Model):
     """What this service calls: a MeshService or plain Service, or a host outside the mesh."""
 
-    service: Name | None = None
+    service: Name | None = Field(None, description="Name of a MeshService, or of a plain Service.")
     namespace: Name | None = Field(None, description="Of the service; without it our own.")
-    host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)] | None = None
-    port: Port | None = Field(None, description="Of the outside host.")
-    protocol: Literal["http", "https", "tcp", "tls"] = Field("https", description="Of the outside host.")
+    host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)] | None = Field(
+        None, description="Name of a host outside the mesh."
+    )
+    port: Port | None = Field(None, description="Of the outside host; without it 443, or 80 for http.")
+    protocol: Literal["http", "https", "tcp", "tls"] = Field(
+        "https", description="Of the outside host; without it https.", json_schema_extra=not_in_schema
+    )
 
 
 class Security(Model):
     """`callers` opens this service, `calls` routes to others; a call needs both halves."""
 
-    callers: list[Caller] = Field(default_factory=list, max_length=128)
-    calls: list[Callee] = Field(default_factory=list, max_length=128)
+    callers: list[Caller] = Field(default_factory=list, max_length=128, description="Who may call; nobody else can.")
+    calls: list[Callee] = Field(
+        default_factory=list, max_length=128, description="Whom it calls; nothing else can be reached."
+    )
 
 
 class SecretName(Model):
-    secret_name: Annotated[str, Field(max_length=253)]
+    """Where a certificate is."""
+
+    secret_name: Annotated[str, Field(max_length=253, description="A TLS Secret in the ingress gateway's namespace.")]
 
 
 class Expose(Model):
     """A path prefix of a host on the ingress gateway."""
 
-    host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)]
-    prefix: Path = "/"
+    host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253, description="Of one namespace only.")]
+    prefix: Path = Field("/", description="Paths that begin so.")
     rewrite: Path | None = Field(None, description="Replaces the prefix before the service sees the path.")
     tls: SecretName | None = Field(None, description="Certificate Secret in istio-system; without it plain HTTP.")
 
@@ -234,8 +269,8 @@ class Rollout(Model):
 class Autoscaling(Model):
     """A HorizontalPodAutoscaler for each revision that has traffic; it looks at the app container alone."""
 
-    min: Annotated[int, Field(ge=1, le=1000)] = 1
-    max: Annotated[int, Field(ge=1, le=1000)]
+    min: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="Least pods.")
+    max: Annotated[int, Field(ge=1, le=1000, description="Most pods.")]
     cpu_percent: Annotated[int, Field(ge=1, le=1000)] = Field(70, description="Of the requested CPU.")
 
 
@@ -245,8 +280,10 @@ class MeshServiceSpec(Model):
     image: Annotated[str, Field(min_length=1, max_length=512)] = Field(description="Container image.")
     command: list[str] = Field(default_factory=list, max_length=64, description="Replaces the image's entry point.")
     args: list[str] = Field(default_factory=list, max_length=64, description="Replaces the image's arguments.")
-    env: dict[EnvName, str] = Field(default_factory=dict, description="Environment variables.")
-    env_from: list[EnvSource] = Field(default_factory=list, max_length=32)
+    env: dict[EnvName, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
+    env_from: list[EnvSource] = Field(
+        default_factory=list, max_length=32, description="Variables from Secrets and ConfigMaps."
+    )
     resources: Resources = Field(default_factory=Resources)
     replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
         1, description="Pods of the stable revision; ignored under `autoscaling`."
@@ -255,14 +292,24 @@ class MeshServiceSpec(Model):
     port: Port | None = Field(
         None, description="Container port that speaks HTTP; short for `ports` with port 80 named http in front of it."
     )
-    ports: list[ServicePort] = Field(default_factory=list, max_length=16)
+    ports: list[ServicePort] = Field(
+        default_factory=list,
+        max_length=16,
+        json_schema_extra=keyed_by("name"),
+        description="Instead of `port`: several ports, or other protocols.",
+    )
     migrate: Migration | None = None
     probes: Probes = Field(default_factory=Probes)
     shutdown: Shutdown = Field(default_factory=Shutdown)
     pod_template: PodTemplate = Field(default_factory=PodTemplate)
     traffic: Traffic = Field(default_factory=Traffic)
     security: Security = Field(default_factory=Security)
-    expose: list[Expose] = Field(default_factory=list, max_length=32)
+    expose: list[Expose] = Field(
+        default_factory=list,
+        max_length=32,
+        json_schema_extra=keyed_by("host", "prefix"),
+        description="Where it is on the ingress gateway.",
+    )
     rollout: Rollout = Field(default_factory=Rollout)
     paused: bool = Field(False, description="Holds a rollout where it is.")
 
@@ -288,6 +335,7 @@ class MeshServiceStatus(Lenient):
     phase: str = ""
     stable_revision: int | None = None
     canary_revision: int | None = None
+    target_revision: int | None = Field(None, description="The revision that the template asked for at the last look.")
     weight: Weight | None = None
     replicas: int = 0
     ready_replicas: int = 0
@@ -296,11 +344,11 @@ class MeshServiceStatus(Lenient):
     accepted_spec: str | None = Field(
         None, description="JSON of the last good spec, kept while the present one isn't accepted."
     )
-    conditions: list[Condition] = Field(default_factory=list)
+    conditions: list[Condition] = Field(default_factory=list, json_schema_extra=keyed_by("type"))
 
 
 class MeshService(Model):
-    """The whole object."""
+    """One service in the mesh: its pods, the policy of calls to it, who may call it, and how a change of it rolls out."""
 
     model_config = ConfigDict(extra="ignore")
 

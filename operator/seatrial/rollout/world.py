@@ -16,7 +16,7 @@ Migration = Literal["running", "done", "failed"]
 
 @dataclass(frozen=True)
 class Pods:
-    """What a revision's Deployment has. `wanted` is its spec.replicas, `problem` why pods aren't ready, in one sentence."""
+    """What a revision's Deployment has: `wanted` is its spec.replicas, `problem` says why pods aren't ready."""
 
     wanted: int = 0
     ready: int = 0
@@ -25,7 +25,7 @@ class Pods:
 
 @dataclass(frozen=True)
 class Routing:
-    """What the mesh objects say: percent of requests a revision (summing to 100, or empty), and the subsets that exist."""
+    """What the mesh objects say: percent of requests by revision (summing to 100, or empty), and the subsets."""
 
     weights: Mapping[int, int] = field(default_factory=dict)
     subsets: frozenset[int] = frozenset()
@@ -46,8 +46,8 @@ class Routing:
 class Mesh:
     """The mesh as it is: objects read back, and what the callers' proxies acknowledged of our last write.
 
-    `waiting_for` names the proxies that haven't acknowledged it yet; `busy` has the requests under way at the callers for
-    each subset that was seen busy at one of the last two looks.
+    `waiting_for` names the proxies that haven't acknowledged it yet; `busy` has the requests under way at the callers
+    for each subset that was seen busy at one of the last two looks.
     """
 
     live: Routing = field(default_factory=Routing)
@@ -64,8 +64,8 @@ class Mesh:
 class World:
     """One MeshService as it is now.
 
-    `service` holds the accepted spec; `template_hash` is the hash of its template with the configs it refers to. `judge` is
-    False when nobody judges rollouts (the janitor): what is active then goes back to stable.
+    `service` holds the accepted spec; `template_hash` is the hash of its template with the configs it refers to.
+    `judge` is False when nobody judges rollouts (the janitor): what is active then goes back to stable.
     """
 
     service: MeshService
@@ -100,9 +100,10 @@ class Event:
 class Decision:
     """What shall be, as one safe move from the world it was made from: all of it may be written in one pass.
 
-    `create` is the number of the revision to freeze from the present template; `scales` has the replicas of every revision
-    whose Deployment shall exist; `migrate` the revisions whose migration job shall exist; `statuses` the Revision statuses;
-    `forget` the revisions to delete with all that is theirs; `look_after` seconds until the next look, None to wait for a change.
+    `create` is the number of the revision to freeze from the present template; `scales` has the replicas of every
+    revision whose Deployment shall exist; `migrate` the revisions whose migration job shall exist; `statuses` the
+    Revision statuses; `forget` the revisions to delete with all that is theirs; `active` whether a rollout is under way
+    that deletion must wait for; `look_after` the seconds until the next look, None to wait for a change.
     """
 
     stable: int | None
@@ -125,4 +126,4 @@ def stamp(moment: datetime) -> str:
 
 def moment(stamped: str) -> datetime:
     """The inverse of `stamp`; also reads whole seconds."""
-    return datetime.fromisoformat(stamped.replace("Z", "+00:00"))
+    return datetime.fromisoformat(stamped)

@@ -1,0 +1,110 @@
+"""How an attempt is told: each change of phase or weight is one entry of its history and one Event, never one alone."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from seatrial.api.meshservice import Weight
+from seatrial.api.revision import Attempt, Entry, Phase, RevisionStatus
+from seatrial.rollout.world import Event, stamp
+
+ENTRIES_KEPT = 50
+ATTEMPTS_KEPT = 5
+
+_REASONS = {
+    Phase.QUEUED: "RolloutQueued",
+    Phase.STARTING: "RolloutStarted",
+    Phase.SHIFTING: "WeightShifted",
+    Phase.PAUSED: "RolloutPaused",
+    Phase.PROMOTING: "Promoting",
+    Phase.SUCCEEDED: "RolloutSucceeded",
+    Phase.ROLLING_BACK: "RollingBack",
+    Phase.ROLLED_BACK: "RolledBack",
+    Phase.FAILED: "RolloutFailed",
+    Phase.ABORTED: "RolloutAborted",
+    Phase.SUPERSEDED: "RolloutSuperseded",
+}
+_WARNINGS = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
+
+
+@dataclass
+class Story:
+    """Collects what a decision changes in the statuses of the revisions, and the Events that tell it."""
+
+    now: datetime
+    statuses: dict[int, RevisionStatus]
+    events: list[Event] = field(default_factory=list)
+
+    def attempt(self, revision: int) -> Attempt | None:
+        """The newest attempt of a revision, with what this decision changed so far."""
+        return self.statuses[revision].attempt if revision in self.statuses else None
+
+    def begin(self, revision: int, reason: str) -> None:
+        """Append a new attempt; its number is the highest of all revisions plus one, so that order needs no clock."""
+        number = 1 + max((a.number for s in self.statuses.values() for a in s.attempts), default=0)
+        at = stamp(self.now)
+        attempt = Attempt(number=number, phase=Phase.STARTING, started_at=at)
+        status = self.statuses[revision]
+        self.statuses[revision] = status.model_copy(update={"attempts": [*status.attempts, attempt]})
+        self._tell(revision, attempt, reason)
+
+    def move(self, revision: int, phase: Phase, weight: int, reason: str, *, outcome: Phase | None = None) -> None:
+        """Change phase or wanted weight of the newest attempt."""
+        attempt = self._newest(revision)
+        at = stamp(self.now)
+        update: dict[str, object] = {"phase": phase, "outcome": outcome}
+        if weight != attempt.weight.wanted:
+            update |= {
+                "weight": Weight(wanted=weight, verified=attempt.weight.verified),
+                "weight_since": at,
+                "verified_since": None,
+            }
+        if not phase.active:
+            update |= {"ended_at": at, "decision": reason, "outcome": None}
+        self._tell(revision, attempt.model_copy(update=update), reason)
+
+    def verify(self, revision: int) -> None:
+        """Note that the proxies carry the wanted weight: from now on the step's hold counts."""
+        attempt = self._newest(revision)
+        if attempt.verified_since is None or attempt.weight.verified != attempt.weight.wanted:
+            wanted = attempt.weight.wanted
+            self._replace(
+                revision,
+                attempt.model_copy(
+                    update={"weight": Weight(wanted=wanted, verified=wanted), "verified_since": stamp(self.now)}
+                ),
+            )
+
+    def drain(self, revision: int, *, idle: bool) -> None:
+        """Start the clock of a revision that the proxies send nothing any more, or clear it where they do."""
+        status = self.statuses[revision]
+        if idle and status.draining_since is None:
+            self.statuses[revision] = status.model_copy(update={"draining_since": stamp(self.now)})
+        elif not idle and status.draining_since is not None:
+            self.statuses[revision] = status.model_copy(update={"draining_since": None})
+
+    def say(self, revision: int | None, reason: str, message: str, *, warning: bool = False) -> None:
+        """An Event beside the history."""
+        self.events.append(Event(reason, message, warning=warning, revision=revision))
+
+    def _newest(self, revision: int) -> Attempt:
+        attempt = self.attempt(revision)
+        if attempt is None:
+            raise ValueError(f"revision {revision} has no attempt to change")
+        return attempt
+
+    def _tell(self, revision: int, attempt: Attempt, reason: str) -> None:
+        entry = Entry(at=stamp(self.now), phase=attempt.phase, weight=attempt.weight.wanted, reason=reason)
+        history = [*attempt.history, entry][-ENTRIES_KEPT:]
+        self._replace(revision, attempt.model_copy(update={"history": history}))
+        self.say(revision, _REASONS[attempt.phase], reason, warning=attempt.phase in _WARNINGS)
+
+    def _replace(self, revision: int, attempt: Attempt) -> None:
+        status = self.statuses[revision]
+        self.statuses[revision] = status.model_copy(update={"attempts": _bounded([*status.attempts[:-1], attempt])})
+
+
+def _bounded(attempts: list[Attempt]) -> list[Attempt]:
+    """The newest attempts; the last one that succeeded stays, since it says which revision is stable."""
+    kept = attempts[-ATTEMPTS_KEPT:]
+    succeeded = [a for a in attempts if a.phase is Phase.SUCCEEDED]
+    return kept if not succeeded or succeeded[-1] in kept else [succeeded[-1], *kept]

@@ -1,0 +1,177 @@
+"""A small sea to sail rollouts on: it carries out decisions the way a cluster does, late, in any order and in part.
+
+Decisions come from the real `decide`; only what a cluster adds is modelled here: pods that take time, proxies that
+acknowledge late, and an operator that dies between any two writes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from seatrial.api.base import ObjectMeta
+from seatrial.api.meshservice import MeshService, MeshServiceStatus
+from seatrial.api.revision import Phase, Revision, RevisionSpec, RevisionStatus, template_of
+from seatrial.rollout.capacity import needed
+from seatrial.rollout.decide import decide
+from seatrial.rollout.report import Findings, report
+from seatrial.rollout.world import Decision, Mesh, Pods, Routing, World
+
+
+def a_service(**spec: Any) -> MeshService:
+    """A MeshService `orders` with 4 replicas, steps 10 and 50, and the fields given in the form of its YAML."""
+    whole = {"image": "one", "port": 8080, "replicas": 4, "rollout": {"steps": [10, 50]}} | spec
+    return MeshService.parse(
+        {"metadata": {"name": "orders", "namespace": "shop", "uid": "u", "generation": 1}, "spec": whole}
+    )
+
+
+@dataclass
+class Sea:
+    """The cluster. `ready_after` and `ack_after` are counted in looks; `broken` images never become ready."""
+
+    service: MeshService
+    ready_after: int = 1
+    ack_after: int = 1
+    broken: frozenset[str] = frozenset()
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    revisions: dict[int, Revision] = field(default_factory=dict)
+    pods: dict[int, Pods] = field(default_factory=dict)
+    routing: Routing = field(default_factory=Routing)
+    busy: dict[int, int] = field(default_factory=dict)
+    judge: bool = True
+    ages: dict[int, int] = field(default_factory=dict)
+    unacknowledged: int = 0
+    carried: Routing = field(default_factory=Routing)  # what the slowest caller still has
+    told: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def hash(self) -> str:
+        return self.service.spec.image
+
+    def world(self) -> World:
+        return World(
+            service=self.service,
+            template_hash=self.hash,
+            revisions=tuple(self.revisions.values()),
+            pods=dict(self.pods),
+            mesh=Mesh(self.routing, ("gateway-1",) if self.unacknowledged else (), dict(self.busy)),
+            now=self.now,
+            judge=self.judge,
+        )
+
+    def change(self, image: str, **spec: Any) -> None:
+        """Apply another template."""
+        whole = self.service.spec.dump() | {"image": image} | spec
+        self.service = self.service.model_copy(update={"spec": type(self.service.spec).parse(whole)})
+
+    def look(self, *, die_after: int | None = None) -> Decision:
+        """One pass of the reconciler, perhaps killed after some of its writes, then one second of weather."""
+        decision = decide(self.world())
+        writes = self._writes(decision)
+        for count, write in enumerate(writes):
+            if die_after is not None and count >= die_after:
+                break
+            write()
+        self._check()
+        self._weather()
+        return decision
+
+    def sail(self, looks: int = 60) -> "Sea":
+        """Look until nothing more is to be done, at most that often."""
+        for _ in range(looks):
+            if self.look().look_after is None:
+                break
+        return self
+
+    def until(self, phase: Phase, revision: int, looks: int = 200) -> Decision:
+        """Look until that revision's attempt is in that phase."""
+        for _ in range(looks):
+            decision = self.look()
+            status = self.revisions[revision].status if revision in self.revisions else None
+            if status and status.attempt and status.attempt.phase is phase:
+                return decision
+        raise AssertionError(f"revision {revision} never became {phase}: {self.story(revision)}")
+
+    def story(self, revision: int) -> list[tuple[str, int]]:
+        """Phase and weight of each entry of the newest attempt."""
+        attempt = self.revisions[revision].status.attempt
+        return [(e.phase.value, e.weight) for e in attempt.history] if attempt else []
+
+    def phase(self, revision: int) -> Phase | None:
+        attempt = self.revisions[revision].status.attempt
+        return attempt.phase if attempt else None
+
+    def _writes(self, decision: Decision) -> Iterator[Callable[[], object]]:
+        """In the order of the reconciler: Revision, statuses, pods, mesh, forgotten ones, the MeshService's status."""
+        reported = report(self.world(), decision, Findings())
+        if decision.create is not None:
+            yield partial(self._freeze, decision.create)
+        for number, status in decision.statuses.items():
+            yield partial(self._tell, number, status)
+        for number, replicas in decision.scales.items():
+            yield partial(self._scale, number, replicas)
+        yield partial(self._route, decision.routing)
+        for number in decision.forget:
+            yield partial(self._forget, number)
+        yield partial(self._report, reported)
+
+    def _tell(self, number: int, status: RevisionStatus) -> None:
+        self.revisions[number] = self.revisions[number].model_copy(update={"status": status})
+
+    def _forget(self, number: int) -> None:
+        del self.revisions[number]
+        self.pods.pop(number, None)
+
+    def _freeze(self, number: int) -> None:
+        spec = RevisionSpec(service="orders", number=number, hash=self.hash, template=template_of(self.service.spec))
+        self.revisions[number] = Revision(metadata=ObjectMeta(name=f"orders-{number}"), spec=spec)
+
+    def _scale(self, number: int, replicas: int) -> None:
+        before = self.pods.get(number, Pods())
+        weight = max(self.carried.weights.get(number, 0), self.routing.weights.get(number, 0))
+        least = needed(self.service.spec.replicas, weight) if weight else 0
+        if replicas < before.wanted and replicas < least and self.service.spec.service_ports:
+            self.faults.append(f"revision {number} has {weight} % and was scaled from {before.wanted} to {replicas}")
+        if replicas > before.wanted:
+            self.ages[number] = 0
+        self.pods[number] = Pods(wanted=replicas, ready=min(before.ready, replicas))
+
+    def _route(self, routing: Routing) -> None:
+        if routing == self.routing:
+            return
+        fresh = routing.routed - self.routing.routed
+        if self.routing.weights and (early := fresh - self.routing.subsets):
+            self.faults.append(f"revisions {early} were routed before their subset was there")
+        if removed := self.routing.subsets - routing.subsets - {0}:
+            late = [r for r in removed if self.carried.weights.get(r)]
+            self.faults += [f"subset {r} was removed while a caller still sends to it" for r in late]
+        self.told.append(f"{dict(routing.weights)}")
+        self.routing = routing
+        self.unacknowledged = self.ack_after
+
+    def _report(self, status: MeshServiceStatus) -> None:
+        self.service = self.service.model_copy(update={"status": status})
+
+    def _check(self) -> None:
+        """No caller may have a route to a revision without a ready pod, once anything was ready at all."""
+        serving = any(p.ready for p in self.pods.values())
+        for number, weight in self.carried.weights.items():
+            if weight and serving and not self.pods.get(number, Pods()).ready and not self._is_broken(number):
+                self.faults.append(f"{weight} % go to revision {number}, which has no ready pod")
+
+    def _is_broken(self, number: int) -> bool:
+        return number in self.revisions and self.revisions[number].spec.hash in self.broken
+
+    def _weather(self) -> None:
+        self.now += timedelta(seconds=1)
+        for number, pods in self.pods.items():
+            self.ages[number] = self.ages.get(number, 0) + 1
+            if self.ages[number] >= self.ready_after and not self._is_broken(number):
+                self.pods[number] = Pods(wanted=pods.wanted, ready=pods.wanted)
+        if self.unacknowledged:
+            self.unacknowledged -= 1
+        if not self.unacknowledged:
+            self.carried = self.routing

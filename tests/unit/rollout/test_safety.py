@@ -1,0 +1,93 @@
+"""Whatever a user, the weather and a killer do, in any order: no request is lost by what was decided."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seatrial.api.revision import Phase
+from seatrial.rollout.decide import decide
+from support.sea import Sea, a_service
+
+images = st.sampled_from(["one", "two", "three", "broken"])
+steps = st.lists(st.integers(1, 99), unique=True, max_size=4).map(sorted)
+moves = st.one_of(
+    st.tuples(st.just("change"), images),
+    st.tuples(st.just("replicas"), st.integers(1, 6)),
+    st.tuples(st.just("pause"), st.booleans()),
+    st.tuples(st.just("steps"), steps),
+    st.tuples(st.just("look"), st.integers(1, 12)),
+    st.tuples(st.just("die"), st.integers(0, 6)),
+    st.tuples(st.just("ack"), st.integers(0, 5)),
+    st.tuples(st.just("slow"), st.integers(0, 6)),
+    st.tuples(st.just("judge"), st.booleans()),
+    st.tuples(st.just("busy"), st.integers(0, 2)),
+)
+
+
+def carry_out(sea: Sea, move: tuple[str, object]) -> None:
+    """What the user does, or else what happens."""
+    match move:
+        case ("change", str(image)):
+            sea.change(image)
+        case ("replicas", int(count)):
+            sea.change(sea.hash, replicas=count)
+        case ("pause", bool(paused)):
+            sea.change(sea.hash, paused=paused)
+        case ("steps", list(chosen)):
+            sea.change(sea.hash, rollout={"steps": chosen, "hold": "1s", "progressDeadline": "20s"})
+        case _:
+            happen(sea, move)
+
+
+def happen(sea: Sea, move: tuple[str, object]) -> None:
+    match move:
+        case ("look", int(times)):
+            for _ in range(times):
+                sea.look()
+        case ("die", int(after)):
+            sea.look(die_after=after)
+        case ("ack", int(looks)):
+            sea.ack_after = looks
+        case ("slow", int(looks)):
+            sea.ready_after = looks
+        case ("judge", bool(judge)):
+            sea.judge = judge
+        case ("busy", int(count)):
+            sea.busy = dict.fromkeys(sea.revisions, count) if count else {}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(moves, max_size=25))
+def test_no_caller_ever_sends_to_what_cannot_answer(plan: list[tuple[str, object]]) -> None:
+    sea = Sea(a_service(), broken=frozenset({"broken"})).sail()
+    for move in plan:
+        carry_out(sea, move)
+    assert not sea.faults
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(moves, max_size=20))
+def test_every_story_comes_to_rest_with_one_revision_carrying_everything(plan: list[tuple[str, object]]) -> None:
+    sea = Sea(a_service(), broken=frozenset({"broken"})).sail()
+    for move in plan:
+        carry_out(sea, move)
+    sea.judge, sea.busy, sea.ack_after, sea.ready_after = True, {}, 1, 1
+    sea.change(sea.hash, paused=False)
+    sea.sail(600)
+    decision = decide(sea.world())
+    assert decision.look_after is None
+    assert dict(sea.routing.weights) == {decision.stable: 100}
+    assert sea.routing.subsets == {decision.stable}
+    assert {n for n, p in sea.pods.items() if p.wanted} == {decision.stable}
+    target = next(n for n, r in sea.revisions.items() if r.spec.hash == sea.hash)
+    assert target == decision.stable or sea.phase(target) in {Phase.FAILED, Phase.ROLLED_BACK, Phase.SUPERSEDED}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(moves, max_size=15), st.integers(0, 8))
+def test_a_decision_made_twice_is_the_same_decision(plan: list[tuple[str, object]], looks: int) -> None:
+    sea = Sea(a_service(), broken=frozenset({"broken"}))
+    for move in plan:
+        carry_out(sea, move)
+    for _ in range(looks):
+        sea.look()
+    assert decide(sea.world()) == decide(sea.world())
