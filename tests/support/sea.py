@@ -29,11 +29,15 @@ def a_service(**spec: Any) -> MeshService:
 
 @dataclass
 class Sea:
-    """The cluster. `ready_after` and `ack_after` are counted in looks; `broken` images never become ready."""
+    """The cluster. `ready_after`, `ack_after` (of routes) and `subsets_after` are counted in looks.
+
+    `broken` images never become ready. `carried` and `known` are the routes and the subsets that the slowest caller has.
+    """
 
     service: MeshService
     ready_after: int = 1
     ack_after: int = 1
+    subsets_after: int = 1
     broken: frozenset[str] = frozenset()
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     revisions: dict[int, Revision] = field(default_factory=dict)
@@ -43,7 +47,9 @@ class Sea:
     judge: bool = True
     ages: dict[int, int] = field(default_factory=dict)
     unacknowledged: int = 0
-    carried: Routing = field(default_factory=Routing)  # what the slowest caller still has
+    unknown: int = 0
+    carried: Routing = field(default_factory=Routing)
+    known: frozenset[int] = frozenset()
     told: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -57,7 +63,7 @@ class Sea:
             template_hash=self.hash,
             revisions=tuple(self.revisions.values()),
             pods=dict(self.pods),
-            mesh=Mesh(self.routing, ("gateway-1",) if self.unacknowledged else (), dict(self.busy)),
+            mesh=Mesh(self.routing, ("gateway-1",) if self.unacknowledged or self.unknown else (), dict(self.busy)),
             now=self.now,
             judge=self.judge,
         )
@@ -75,8 +81,8 @@ class Sea:
             if die_after is not None and count >= die_after:
                 break
             write()
-        self._check()
         self._weather()
+        self._check()
         return decision
 
     def sail(self, looks: int = 60) -> "Sea":
@@ -142,21 +148,20 @@ class Sea:
     def _route(self, routing: Routing) -> None:
         if routing == self.routing:
             return
-        fresh = routing.routed - self.routing.routed
-        if self.routing.weights and (early := fresh - self.routing.subsets):
-            self.faults.append(f"revisions {early} were routed before their subset was there")
-        if removed := self.routing.subsets - routing.subsets - {0}:
-            late = [r for r in removed if self.carried.weights.get(r)]
-            self.faults += [f"subset {r} was removed while a caller still sends to it" for r in late]
+        if routing.weights != self.routing.weights:
+            self.unacknowledged = self.ack_after
+        if routing.subsets != self.routing.subsets:
+            self.unknown = self.subsets_after
         self.told.append(f"{dict(routing.weights)}")
         self.routing = routing
-        self.unacknowledged = self.ack_after
 
     def _report(self, status: MeshServiceStatus) -> None:
         self.service = self.service.model_copy(update={"status": status})
 
     def _check(self) -> None:
         """No caller may have a route to a revision without a ready pod, once anything was ready at all."""
+        if self.known and (lost := self.carried.routed - self.known):
+            self.faults.append(f"a caller routes to {sorted(lost)} and knows only the subsets {sorted(self.known)}")
         serving = any(p.ready for p in self.pods.values())
         for number, weight in self.carried.weights.items():
             if weight and serving and not self.pods.get(number, Pods()).ready and not self._is_broken(number):
@@ -173,5 +178,9 @@ class Sea:
                 self.pods[number] = Pods(wanted=pods.wanted, ready=pods.wanted)
         if self.unacknowledged:
             self.unacknowledged -= 1
+        if self.unknown:
+            self.unknown -= 1
         if not self.unacknowledged:
             self.carried = self.routing
+        if not self.unknown:
+            self.known = self.routing.subsets

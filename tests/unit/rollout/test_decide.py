@@ -20,6 +20,16 @@ def test_the_first_revision_becomes_stable_and_gets_all_traffic() -> None:
     assert dict(sea.routing.weights) == {1: 100}
 
 
+def test_a_first_revision_that_serves_becomes_stable_before_the_next_one_starts() -> None:
+    sea = Sea(a_service(), ready_after=3)
+    sea.until(Phase.PROMOTING, 1)
+    sea.change("two")
+    sea.sail()
+    assert sea.phase(1) is Phase.SUCCEEDED
+    assert sea.phase(2) is Phase.SUCCEEDED
+    assert not sea.faults
+
+
 def test_a_changed_template_travels_through_each_step(sea: Sea) -> None:
     sea.change("two")
     sea.sail()
@@ -115,9 +125,8 @@ def test_a_change_during_a_rollout_returns_the_traffic_to_stable_first(sea: Sea)
     sea.change("three")
     sea.sail()
     assert sea.phase(2) is Phase.SUPERSEDED
-    assert sea.told[-6:-3] == ["{1: 100}", "{1: 100}", "{1: 90, 3: 10}"] or "{1: 100}" in sea.told
     assert sea.phase(3) is Phase.SUCCEEDED
-    assert not any("2:" in t and "3:" in t for t in sea.told)
+    assert not any("2:" in weights and "3:" in weights for weights in sea.told)
 
 
 def test_a_change_back_to_the_stable_template_is_a_rollback(sea: Sea) -> None:

@@ -7,6 +7,8 @@ from seatrial.api.revision import Phase
 from seatrial.rollout.decide import decide
 from support.sea import Sea, a_service
 
+Move = tuple[str, object]
+
 images = st.sampled_from(["one", "two", "three", "broken"])
 steps = st.lists(st.integers(1, 99), unique=True, max_size=4).map(sorted)
 moves = st.one_of(
@@ -14,13 +16,26 @@ moves = st.one_of(
     st.tuples(st.just("replicas"), st.integers(1, 6)),
     st.tuples(st.just("pause"), st.booleans()),
     st.tuples(st.just("steps"), steps),
-    st.tuples(st.just("look"), st.integers(1, 12)),
     st.tuples(st.just("die"), st.integers(0, 6)),
     st.tuples(st.just("ack"), st.integers(0, 5)),
+    st.tuples(st.just("subsets"), st.integers(0, 5)),
     st.tuples(st.just("slow"), st.integers(0, 6)),
     st.tuples(st.just("judge"), st.booleans()),
     st.tuples(st.just("busy"), st.integers(0, 2)),
 )
+voyages = st.lists(st.tuples(moves, st.integers(0, 9)), max_size=20)
+
+
+def sail(voyage: list[tuple[Move, int]], *, calm: bool = False) -> Sea:
+    """Each move, and some looks after it; from a sea with a stable revision where it begins calm."""
+    sea = Sea(a_service(rollout={"steps": [10, 50], "hold": "1s"}), broken=frozenset({"broken"}))
+    if calm:
+        sea.sail()
+    for move, looks in voyage:
+        carry_out(sea, move)
+        for _ in range(looks):
+            sea.look()
+    return sea
 
 
 def carry_out(sea: Sea, move: tuple[str, object]) -> None:
@@ -40,13 +55,12 @@ def carry_out(sea: Sea, move: tuple[str, object]) -> None:
 
 def happen(sea: Sea, move: tuple[str, object]) -> None:
     match move:
-        case ("look", int(times)):
-            for _ in range(times):
-                sea.look()
         case ("die", int(after)):
             sea.look(die_after=after)
         case ("ack", int(looks)):
             sea.ack_after = looks
+        case ("subsets", int(looks)):
+            sea.subsets_after = looks
         case ("slow", int(looks)):
             sea.ready_after = looks
         case ("judge", bool(judge)):
@@ -55,21 +69,16 @@ def happen(sea: Sea, move: tuple[str, object]) -> None:
             sea.busy = dict.fromkeys(sea.revisions, count) if count else {}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(moves, max_size=25))
-def test_no_caller_ever_sends_to_what_cannot_answer(plan: list[tuple[str, object]]) -> None:
-    sea = Sea(a_service(), broken=frozenset({"broken"})).sail()
-    for move in plan:
-        carry_out(sea, move)
-    assert not sea.faults
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(voyages, st.booleans())
+def test_no_caller_ever_sends_to_what_cannot_answer(voyage: list[tuple[Move, int]], *, calm: bool) -> None:
+    assert not sail(voyage, calm=calm).faults
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(moves, max_size=20))
-def test_every_story_comes_to_rest_with_one_revision_carrying_everything(plan: list[tuple[str, object]]) -> None:
-    sea = Sea(a_service(), broken=frozenset({"broken"})).sail()
-    for move in plan:
-        carry_out(sea, move)
+@given(voyages)
+def test_every_story_comes_to_rest_with_one_revision_carrying_everything(voyage: list[tuple[Move, int]]) -> None:
+    sea = sail(voyage, calm=True)
     sea.judge, sea.busy, sea.ack_after, sea.ready_after = True, {}, 1, 1
     sea.change(sea.hash, paused=False)
     sea.sail(600)
@@ -83,11 +92,7 @@ def test_every_story_comes_to_rest_with_one_revision_carrying_everything(plan: l
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(moves, max_size=15), st.integers(0, 8))
-def test_a_decision_made_twice_is_the_same_decision(plan: list[tuple[str, object]], looks: int) -> None:
-    sea = Sea(a_service(), broken=frozenset({"broken"}))
-    for move in plan:
-        carry_out(sea, move)
-    for _ in range(looks):
-        sea.look()
+@given(voyages)
+def test_a_decision_made_twice_is_the_same_decision(voyage: list[tuple[Move, int]]) -> None:
+    sea = sail(voyage)
     assert decide(sea.world()) == decide(sea.world())
