@@ -31,7 +31,7 @@ def a_service(**spec: Any) -> MeshService:
 class Sea:
     """The cluster. `ready_after`, `ack_after` (of routes) and `subsets_after` are counted in looks.
 
-    `broken` images never become ready. `carried` and `known` are the routes and the subsets that the slowest caller has.
+    `broken` images never become ready; `carried` and `known` are the routes and subsets that the slowest caller has.
     """
 
     service: MeshService

@@ -70,7 +70,7 @@ def happen(sea: Sea, move: tuple[str, object]) -> None:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(voyages, st.booleans())
+@given(voyage=voyages, calm=st.booleans())
 def test_no_caller_ever_sends_to_what_cannot_answer(voyage: list[tuple[Move, int]], *, calm: bool) -> None:
     assert not sail(voyage, calm=calm).faults
 
