@@ -1,1 +1,1 @@
-"""The custom resources as values: pydantic models, their names and their offline checks. The CRD YAML is generated from here."""
+"""The custom resources as values: pydantic models, names, offline checks. The CRD YAML is generated from here."""

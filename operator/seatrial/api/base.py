@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 GROUP = "seatrial.dev"
@@ -14,6 +14,7 @@ DURATION_PATTERN = r"^([0-9]+(ms|s|m|h))+$"
 DNS_LABEL_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 HOST_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 PATH_PATTERN = r"^/.*$"
+QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$"
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -22,6 +23,42 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=DNS_LABEL_PATTERN, max_length=63)]
 Path = Annotated[str, Field(pattern=PATH_PATTERN, max_length=1024)]
+
+
+def _quantity(value: object) -> str | int:
+    if isinstance(value, str) and re.match(QUANTITY_PATTERN, value):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{value!r} is no quantity")
+
+
+Quantity = Annotated[
+    str | int,
+    PlainValidator(_quantity),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "pattern": QUANTITY_PATTERN,
+            "x-kubernetes-int-or-string": True,
+        }
+    ),
+]
+
+
+def keyed_by(*keys: str) -> dict[str, Any]:
+    """Say in the schema that a list's items are told apart by `keys`: no two alike, and appliers may share it."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+def unique_items() -> dict[str, Any]:
+    """Say in the schema that a list has no value twice."""
+    return {"x-kubernetes-list-type": "set"}
+
+
+def not_in_schema(schema: dict[str, Any]) -> None:
+    """Keep a default out of the CRD, for a field that means nothing in some of its objects."""
+    schema.pop("default", None)
 
 
 def seconds(duration: str) -> float:
@@ -36,7 +73,7 @@ def seconds(duration: str) -> float:
 
 
 class Model(BaseModel):
-    """A part of a custom resource. Unknown fields are errors; values can't be changed, only copied with ``model_copy``."""
+    """A part of a custom resource. Unknown fields are errors; values are copied with ``model_copy``, never changed."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True

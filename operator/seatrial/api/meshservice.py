@@ -1,6 +1,5 @@
-"""MeshService: one service in the mesh. Field descriptions are what ``kubectl explain`` prints; keep them short and with units."""
+"""MeshService: one service in the mesh. Docstrings and descriptions are printed by ``kubectl explain``: short, with units."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -21,9 +20,6 @@ from seatrial.api.base import (
     unique_items,
 )
 from seatrial.api.conditions import Condition
-
-ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
-EnvName = Annotated[str, Field(pattern=ENV_NAME_PATTERN, max_length=256)]
 
 
 class ServicePort(Model):
@@ -245,11 +241,6 @@ class Expose(Model):
     tls: SecretName | None = Field(None, description="Certificate Secret in istio-system; without it plain HTTP.")
 
 
-class Strategy(StrEnum):
-    CANARY = "canary"
-    NONE = "none"
-
-
 class Rollout(Model):
     """How a changed template gets its traffic."""
 
@@ -280,7 +271,7 @@ class MeshServiceSpec(Model):
     image: Annotated[str, Field(min_length=1, max_length=512)] = Field(description="Container image.")
     command: list[str] = Field(default_factory=list, max_length=64, description="Replaces the image's entry point.")
     args: list[str] = Field(default_factory=list, max_length=64, description="Replaces the image's arguments.")
-    env: dict[EnvName, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
+    env: dict[str, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
     env_from: list[EnvSource] = Field(
         default_factory=list, max_length=32, description="Variables from Secrets and ConfigMaps."
     )
@@ -348,7 +339,7 @@ class MeshServiceStatus(Lenient):
 
 
 class MeshService(Model):
-    """One service in the mesh: its pods, the policy of calls to it, who may call it, and how a change of it rolls out."""
+    """One service in the mesh: its pods, the policy of calls to it, who may call it, how a change rolls out."""
 
     model_config = ConfigDict(extra="ignore")
 

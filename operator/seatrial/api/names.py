@@ -23,6 +23,7 @@ ANNOTATION_VERB = f"{GROUP}/verb"
 FINALIZER = f"{GROUP}/rollout"
 
 APP_CONTAINER = "app"
+MAX_SERVICE_NAME = 50  # `<service>-<number>-migrate` is a Job's name, which is a label of its pods: 63 at most
 
 
 def revision_name(service: str, number: int) -> str:
@@ -31,6 +32,7 @@ def revision_name(service: str, number: int) -> str:
 
 
 def subset_name(number: int) -> str:
+    """Name of a revision's subset in the DestinationRule."""
     return f"r{number}"
 
 
@@ -40,10 +42,12 @@ def delegate_name(service: str) -> str:
 
 
 def config_copy_name(service: str, source: str, digest: str) -> str:
+    """Name of a revision's immutable copy of a ConfigMap."""
     return f"{service}-{source}-{digest}"[:253]
 
 
 def host_of(service: str, namespace: str) -> str:
+    """Full name of a Service, as Istio's objects use it."""
     return f"{service}.{namespace}.svc.{TRUST_DOMAIN}"
 
 

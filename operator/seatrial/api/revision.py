@@ -1,11 +1,11 @@
-"""Revision: one template of a MeshService, frozen, with the story of each attempt to give it traffic. Written by the operator."""
+"""Revision: one template of a MeshService, frozen, with the story of its attempts. Written by the operator."""
 
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from seatrial.api.base import Lenient, Model, ObjectMeta
+from seatrial.api.base import Lenient, Model, ObjectMeta, keyed_by
 from seatrial.api.conditions import Condition
 from seatrial.api.meshservice import (
     EnvSource,
@@ -47,12 +47,12 @@ class Template(Lenient):
     """All that makes pods of a revision what they are."""
 
     image: str
-    command: list[str] = []
-    args: list[str] = []
-    env: dict[str, str] = {}
-    env_from: list[EnvSource] = []
+    command: list[str] = Field(default_factory=list)
+    args: list[str] = Field(default_factory=list)
+    env: dict[str, str] = Field(default_factory=dict)
+    env_from: list[EnvSource] = Field(default_factory=list)
     resources: Resources = Resources()
-    ports: list[ServicePort] = []
+    ports: list[ServicePort] = Field(default_factory=list)
     migrate: Migration | None = None
     probes: Probes = Probes()
     grace: str = "45s"
@@ -69,11 +69,13 @@ class ConfigCopy(Lenient):
 
 
 class RevisionSpec(Lenient):
+    """What was frozen: never changed once it is written."""
+
     service: str
     number: int
     hash: str = Field(description="Of template and config contents: 12 hex digits of SHA-256.")
     template: Template
-    configs: list[ConfigCopy] = []
+    configs: list[ConfigCopy] = Field(default_factory=list)
 
 
 class Entry(Lenient):
@@ -101,10 +103,12 @@ class Attempt(Lenient):
         None, description="When the proxies were seen to carry it; a step's hold counts from here."
     )
     decision: str = ""
-    history: list[Entry] = []
+    history: list[Entry] = Field(default_factory=list)
 
 
 class RevisionStatus(Lenient):
+    """Where the revision stands and how it came there."""
+
     phase: Phase | None = None
     role: Literal["Stable", "Canary", "Kept", ""] = ""
     weight: Weight | None = None
@@ -112,8 +116,8 @@ class RevisionStatus(Lenient):
     ready_replicas: int = 0
     message: str = ""
     draining_since: str | None = Field(None, description="When the proxies were seen to send it nothing any more.")
-    attempts: list[Attempt] = []
-    conditions: list[Condition] = []
+    attempts: list[Attempt] = Field(default_factory=list)
+    conditions: list[Condition] = Field(default_factory=list, json_schema_extra=keyed_by("type"))
 
     @property
     def attempt(self) -> Attempt | None:
@@ -122,7 +126,7 @@ class RevisionStatus(Lenient):
 
 
 class Revision(Model):
-    """The whole object."""
+    """One template of a MeshService, frozen, with the story of its attempts to get traffic. Written by the operator."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -134,7 +138,7 @@ class Revision(Model):
 
 
 def template_of(spec: MeshServiceSpec, restart: str = "") -> Template:
-    """The part of a spec that belongs to the pods. Policy, replicas and rollout settings aren't in it: they act in place."""
+    """The part of a spec that belongs to the pods. Policy, replicas and rollout settings act in place: not in it."""
     return Template(
         image=spec.image,
         command=spec.command,
