@@ -114,8 +114,8 @@ def _for_missing(facts: Facts) -> tuple[Action, ...]:
     return (Action.INSTALL, *_for_stopped(facts))
 
 
-def steps(facts: Facts, *, isolated: bool) -> list[Step]:
-    """Give the steps that make Docker run. `isolated`: containers need no way out of this machine."""
+def steps(facts: Facts) -> list[Step]:
+    """Give the steps that make Docker run."""
     bound = not facts.may(CAP_SYS_RESOURCE)
     made = {
         Action.INSTALL: Step("Install Docker", _install, lambda: shutil.which("dockerd", path=SYSTEM_PATH) is not None),
@@ -124,7 +124,7 @@ def steps(facts: Facts, *, isolated: bool) -> list[Step]:
         Action.START_UNIT: Step("Start Docker", _start_unit, runs),
         Action.START_DAEMON: Step(
             "Start Docker",
-            lambda progress: _start_daemon(daemon_flags(bound=bound, isolated=isolated), progress),
+            lambda progress: _start_daemon(daemon_flags(bound=bound), progress),
             runs,
         ),
         Action.RELOAD: Step("Let Docker read its configuration", _reload, lambda: _default_runtime() == RUNTIME),
@@ -132,13 +132,11 @@ def steps(facts: Facts, *, isolated: bool) -> list[Step]:
     return [made[action] for action in plan(facts)] or [Step("Docker runs", _refuse, runs)]
 
 
-def daemon_flags(*, bound: bool, isolated: bool) -> list[str]:
+def daemon_flags(*, bound: bool) -> list[str]:
     """Give dockerd's flags where no service manager starts it: defaults, but for what this host needs."""
     flags = [f"--pidfile={PID}"]
     if bound:
         flags += [f"--add-runtime={RUNTIME}={WRAPPER}", f"--default-runtime={RUNTIME}"]
-    if isolated:
-        flags.append("--ip-masq=false")
     return flags
 
 

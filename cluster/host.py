@@ -20,6 +20,7 @@ from cluster.ports import Listener, listener_on
 CLUSTER = "seatrial"
 CONTEXT = f"kind-{CLUSTER}"
 NODE = f"{CLUSTER}-control-plane"
+WHOLE = "/kind/seatrial-is-whole"  # set in the node when its making came to an end
 GATEWAY_PORT = 8080
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -43,11 +44,15 @@ class Engine:
 
 @dataclass(frozen=True)
 class Node:
-    """The container of a kind node of our cluster's name. `age` is the seconds since it was started."""
+    """The container of a kind node of our cluster's name.
+
+    `whole`: its making came to an end. `answers`: so does its API. `age`: seconds since it was started.
+    """
 
     name: str
     state: str
     ports: tuple[int, ...] = ()
+    whole: bool = False
     answers: bool = False
     age: float = 0.0
 
@@ -81,6 +86,7 @@ class Facts:
     memory_available: int = 22 << 30
     docker_disk_free: int = 60 << 30
     cache_disk_free: int = 60 << 30
+    one_disk: bool = True
     tools: tuple[tuple[str, str], ...] = ()
 
     def may(self, capability: int) -> bool:
@@ -121,6 +127,7 @@ def read_facts() -> Facts:
         memory_available=memory.get("MemAvailable", 0),
         docker_disk_free=_free(docker_root),
         cache_disk_free=_free(cache_root()),
+        one_disk=_nearest(docker_root).stat().st_dev == _nearest(cache_root()).stat().st_dev,
         tools=_tools(),
     )
 
@@ -186,10 +193,12 @@ def _nodes(cli: str) -> tuple[Node, ...]:
         return ()
     answers = probe(["kubectl", "--context", CONTEXT, "get", "--raw", "/readyz"], timeout=5) is not None
     uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-    return parse_nodes(probe([cli, "inspect", *names.split()]) or "[]", answers=answers, uptime=uptime)
+    whole = probe([cli, "exec", NODE, "test", "-e", WHOLE]) is not None
+    inspected = probe([cli, "inspect", *names.split()]) or "[]"
+    return parse_nodes(inspected, whole=whole, answers=answers, uptime=uptime)
 
 
-def parse_nodes(inspected: str, *, answers: bool, uptime: float) -> tuple[Node, ...]:
+def parse_nodes(inspected: str, *, whole: bool, answers: bool, uptime: float) -> tuple[Node, ...]:
     """Read the answer of `docker inspect`; the age of a running node comes from its first process."""
     nodes = []
     for container in json.loads(inspected):
@@ -201,6 +210,7 @@ def parse_nodes(inspected: str, *, answers: bool, uptime: float) -> tuple[Node, 
                 name=container["Name"].lstrip("/"),
                 state=state["Status"],
                 ports=tuple(ports),
+                whole=whole,
                 answers=answers and state["Status"] == "running",
                 age=_age(state.get("Pid") or 0, uptime),
             )
@@ -272,7 +282,12 @@ def _number(file: Path) -> int:
         return 0
 
 
-def _free(path: Path) -> int:
+def _nearest(path: Path) -> Path:
+    """Give the path, or its closest folder that exists: where it would be made."""
     while not path.exists():
         path = path.parent
-    return shutil.disk_usage(path).free
+    return path
+
+
+def _free(path: Path) -> int:
+    return shutil.disk_usage(_nearest(path)).free

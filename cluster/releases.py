@@ -1,0 +1,133 @@
+"""Our Helm releases: installed when their content changed, and waited for until they serve.
+
+The content is kept as the release's description, where `helm history` shows it; there is no state of our own.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.cache import content_key
+from cluster.commands import Failure, Progress, command, probe
+from cluster.host import CONTEXT
+from cluster.steps import Step
+
+_KUBECTL = ("kubectl", "--context", CONTEXT)
+_HELM = ("helm", "--kube-context", CONTEXT)
+_TROUBLE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff", "CreateContainerConfigError"}
+
+
+@dataclass(frozen=True)
+class Release:
+    """A chart of ours with the values that differ from its own."""
+
+    name: str
+    namespace: str
+    chart: Path
+    values: tuple[tuple[str, str], ...]
+
+    @property
+    def content(self) -> str:
+        """Name what is installed."""
+        return f"content {content_key(self.chart, *(part for value in self.values for part in value))}"
+
+
+def release_step(release: Release) -> Step:
+    """Install or upgrade a release unless just this content is deployed."""
+    return Step(
+        f"Install the release {release.name}",
+        lambda progress: upgrade(release, progress),
+        lambda: is_deployed(probe(_status(release)) or "", release.content),
+    )
+
+
+def upgrade(release: Release, progress: Progress) -> None:
+    """Run `helm upgrade --install`; what an interrupted run left pending is rolled over."""
+    status = _info(probe(_status(release)) or "")
+    if str(status.get("status", "")).startswith("pending"):
+        progress.say("an earlier install was interrupted: its record is removed first")
+        _drop_pending(release)
+    argv: list[str | Path] = [*_HELM, "upgrade", "--install", release.name, release.chart, "-n", release.namespace]
+    for key, value in release.values:
+        argv += ["--set-string", f"{key}={value}"]
+    command([*argv, "--description", release.content], progress=progress)
+
+
+def _drop_pending(release: Release) -> None:
+    selector = f"owner=helm,name={release.name},status in (pending-install,pending-upgrade,pending-rollback)"
+    command([*_KUBECTL, "-n", release.namespace, "delete", "secret", "-l", selector])
+
+
+def _status(release: Release) -> list[str]:
+    return [*_HELM, "status", release.name, "-n", release.namespace, "-o", "json"]
+
+
+def is_deployed(status: str, content: str) -> bool:
+    """Tell from `helm status -o json` whether just this content is deployed."""
+    info = _info(status)
+    return info.get("status") == "deployed" and info.get("description") == content
+
+
+def _info(status: str) -> Mapping[str, Any]:
+    answer: dict[str, Any] = json.loads(status or "{}")
+    info = answer.get("info")
+    return info if isinstance(info, dict) else {}
+
+
+def ready_step(title: str, namespace: str, kind: str, condition: str, *, within: float = 180) -> Step:
+    """Wait until every object of the kind in the namespace has the condition."""
+    return Step(
+        title,
+        lambda progress: await_ready(namespace, kind, condition, progress, within=within),
+        lambda: _unready(namespace, kind, condition) is None,
+    )
+
+
+def await_ready(namespace: str, kind: str, condition: str, progress: Progress, *, within: float) -> None:
+    """Poll until all are ready; raises `Failure` that names the first that isn't, and why its pods don't run."""
+    deadline = time.monotonic() + within
+    while (missing := _unready(namespace, kind, condition)) is not None:
+        told = missing or f"no {kind} is there yet"
+        progress.tail(told)
+        if time.monotonic() > deadline:
+            why = pod_trouble(probe([*_KUBECTL, "get", "pods", "-n", namespace, "-o", "json"]) or "{}") or told
+            raise Failure(f"not ready within {within:g} s: {why}", f"kubectl -n {namespace} describe {kind}")
+        time.sleep(0.5)
+
+
+def _unready(namespace: str, kind: str, condition: str) -> str | None:
+    listing = probe([*_KUBECTL, "get", kind, "-n", namespace, "-o", "json"])
+    return first_unready(listing or "{}", condition)
+
+
+def first_unready(listing: str, condition: str) -> str | None:
+    """Name the first object without the condition, and why; empty when there is no object, None when all have it."""
+    items = json.loads(listing).get("items", [])
+    if not items:
+        return ""
+    for item in items:
+        status = item.get("status") or {}
+        conditions = {found["type"]: found for found in status.get("conditions") or []}
+        found = conditions.get(condition, {})
+        stale = status.get("observedGeneration", 0) < item["metadata"].get("generation", 0)
+        if found.get("status") != "True" or stale:
+            told = found.get("message") or ("not seen yet" if stale or not found else f"{condition} is not true")
+            return f"{item['metadata']['name']}: {told}"
+    return None
+
+
+def pod_trouble(listing: str) -> str:
+    """Say why a pod doesn't run, from `kubectl get pods -o json`; empty when none says."""
+    for pod in json.loads(listing).get("items", []):
+        name, status = pod["metadata"]["name"], pod.get("status", {})
+        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") in _TROUBLE:
+                return f"pod {name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+        for condition in status.get("conditions", []):
+            if condition.get("reason") == "Unschedulable":
+                return f"pod {name}: {condition.get('message', 'Unschedulable')}"
+    return ""

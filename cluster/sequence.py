@@ -1,0 +1,156 @@
+"""The verbs of `python -m cluster`, each a sequence of steps.
+
+What a step is about is in the module it comes from; here is only in which order, and what is asked first.
+"""
+
+import argparse
+import shutil
+
+from rich.console import Console
+
+from cluster import apps, docker, doctor, inotify
+from cluster.bench import show_times
+from cluster.cache import cache_root
+from cluster.commands import Progress, command, probe
+from cluster.host import CONTEXT, GATEWAY_PORT, Facts, read_facts
+from cluster.images import Mode, decide, image_steps, load_manifest
+from cluster.istio import istio_steps
+from cluster.kind import delete_cluster, kind_steps
+from cluster.releases import Release, ready_step, release_step
+from cluster.steps import Outcome, Step, run_steps
+
+SYSTEM_NAMESPACE = "seatrial-system"
+SHOP_NAMESPACE = "shop"
+CHARTS = apps.ROOT / "charts"
+
+
+def up(console: Console, chosen: argparse.Namespace) -> int:
+    """Bring the cluster up."""
+    bring_up(console, chosen.images)
+    console.print(
+        f"\nThe cluster is up: kubectl get nodes; its gateway is http://127.0.0.1:{GATEWAY_PORT}", markup=False
+    )
+    return 0
+
+
+def bring_up(console: Console, images: str) -> list[Outcome]:
+    """Check the machine, then run every step that isn't done."""
+    facts = read_facts()
+    doctor.preflight(doctor.examine(facts, _need(images, facts)))
+    outcomes = run_steps([*docker.steps(facts), *inotify.steps(facts)], console=console)
+    decision = decide(images, load_manifest())
+    console.print(f"Images are {_WORDS[decision.mode]}: {decision.reason}", markup=False)
+    facts = read_facts()  # Docker runs now, and says more
+    steps = [*image_steps(decision.mode), *kind_steps(facts, decision.mode), *istio_steps(facts, decision.mode)]
+    return outcomes + run_steps(steps, console=console)
+
+
+_WORDS = {Mode.PULL: "pulled", Mode.BUILD: "built from packages"}
+
+
+def _need(images: str, facts: Facts) -> doctor.Need:
+    """Ask for what building takes, unless images are pulled, or were built before."""
+    built = facts.engine and probe(["docker", "image", "inspect", load_manifest().node]) is not None
+    return doctor.PULLED if images == "pull" or built else doctor.BUILT
+
+
+def down(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
+    """Remove the cluster, and nothing else."""
+    facts = read_facts()
+    if not facts.nodes:
+        console.print("There is no cluster to remove.")
+        return 0
+    run_steps([Step("Remove the cluster", delete_cluster, lambda: False)], console=console)
+    return 0
+
+
+def check(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
+    """Print what is wrong with this machine."""
+    facts = read_facts()
+    findings = doctor.examine(facts, _need("auto", facts))
+    doctor.report(findings, console)
+    blocking = [finding for finding in findings if finding.level is doctor.Level.BLOCKS]
+    if not blocking:
+        console.print("Nothing here stops make cluster-up.")
+    return 1 if blocking else 0
+
+
+def install(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
+    """Build and install the operator."""
+    run_steps(operator_steps(), console=console)
+    return 0
+
+
+def operator_steps() -> list[Step]:
+    """Give the steps that end with a ready operator."""
+    app = apps.operator()
+    values = (("image.repository", f"seatrial/{app.name}"), ("image.tag", app.tag))
+    release = Release("seatrial", SYSTEM_NAMESPACE, CHARTS / "seatrial", values)
+    return [
+        apps.build_step(app),
+        apps.load_step([app]),
+        release_step(release),
+        ready_step("Operator and janitor are ready", SYSTEM_NAMESPACE, "deployments", "Available"),
+    ]
+
+
+def shop(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
+    """Build and install the shop."""
+    run_steps(shop_steps(), console=console)
+    console.print(f"\nThe shop serves at http://shop.localhost:{GATEWAY_PORT}", markup=False)
+    return 0
+
+
+def shop_steps() -> list[Step]:
+    """Give the steps that end with a shop that serves."""
+    services = apps.services()
+    release = Release("shop", SHOP_NAMESPACE, CHARTS / "shop", (("image.tag", services[0].tag),))
+    return [
+        *(apps.build_step(service) for service in services),
+        apps.load_step(services),
+        Step("Manage the namespace shop", _manage, _is_managed),
+        release_step(release),
+        ready_step("The shop's services are ready", SHOP_NAMESPACE, "meshservices", "Ready"),
+    ]
+
+
+def _manage(progress: Progress) -> None:
+    command(["seatrial", "namespace", SHOP_NAMESPACE], progress=progress)
+
+
+def _is_managed() -> bool:
+    label = "{.metadata.labels.seatrial\\.dev/managed}"
+    return (
+        probe(["kubectl", "--context", CONTEXT, "get", "namespace", SHOP_NAMESPACE, "-o", f"jsonpath={label}"])
+        == "true"
+    )
+
+
+def clean(console: Console, chosen: argparse.Namespace) -> int:
+    """Remove the cluster, the caches, and the images built here."""
+    down(console, chosen)
+    steps = [
+        Step("Remove the images built here", _remove_images, lambda: not _our_images()),
+        Step(f"Remove {cache_root()}", lambda _: shutil.rmtree(cache_root()), lambda: False),
+    ]
+    run_steps(steps, console=console)
+    return 0
+
+
+def _our_images() -> list[str]:
+    listing = probe(["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=seatrial/*"])
+    return (listing or "").split()
+
+
+def _remove_images(progress: Progress) -> None:
+    command(["docker", "image", "rm", "--force", *_our_images()], progress=progress)
+
+
+def bench(console: Console, chosen: argparse.Namespace) -> int:
+    """Make the cluster and the shop from nothing and print what each step took."""
+    down(console, chosen)
+    outcomes = bring_up(console, chosen.images)
+    outcomes += run_steps([*operator_steps()], console=console)
+    outcomes += run_steps([*shop_steps()], console=console)
+    show_times(outcomes, console)
+    return 0
