@@ -1,0 +1,27 @@
+"""The images of the cluster: listed once, pulled or built, loaded into the node."""
+
+from cluster.images.build import Builder
+from cluster.images.gotools import GoTools
+from cluster.images.load import images_loaded, load_images
+from cluster.images.manifest import load_manifest
+from cluster.images.mode import Decision, Mode, decide
+from cluster.images.pull import pull_steps, pulled_preloads
+from cluster.steps import Step
+
+__all__ = [
+    "Decision",
+    "GoTools",
+    "Mode",
+    "decide",
+    "image_steps",
+    "images_loaded",
+    "load_images",
+    "load_manifest",
+    "pulled_preloads",
+]
+
+
+def image_steps(mode: Mode) -> list[Step]:
+    """Give the steps after which Docker has every image the cluster needs and the client programs are there."""
+    manifest = load_manifest()
+    return Builder(manifest).steps() if mode is Mode.BUILD else pull_steps(manifest)

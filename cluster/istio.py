@@ -1,0 +1,111 @@
+"""Istio on the cluster: installed from `mesh/`, with the policies that hold for the whole mesh.
+
+What was applied is remembered in a ConfigMap, by its content and set last; so an edit of `mesh/` is applied by the next
+run, and nothing is applied twice.
+"""
+
+import http.client
+import json
+from pathlib import Path
+
+from cluster.cache import content_key
+from cluster.commands import Failure, Progress, await_true, command, probe
+from cluster.host import CONTEXT, GATEWAY_PORT
+from cluster.images import GoTools, Mode, load_manifest
+from cluster.kind import kubectl
+from cluster.steps import Step
+
+MESH = Path(__file__).parent.parent / "mesh"
+
+_NAMESPACE = "istio-system"
+_APPLIED = "seatrial-mesh"
+
+
+def istio_steps(mode: Mode) -> list[Step]:
+    """Give the steps that end with a gateway that answers on loopback."""
+    return [
+        Step(
+            "Istio",
+            lambda progress: _install(mode, progress),
+            lambda: _applied("install", _install_key(mode)) and _deployments_ready(),
+        ),
+        Step(
+            "Mesh policies and gateway", _set_policies, lambda: _applied("policy", _policy_key()) and gateway_answers()
+        ),
+    ]
+
+
+def gateway_answers() -> bool:
+    """Tell whether Envoy answers on the loopback port, whatever it says."""
+    connection = http.client.HTTPConnection("127.0.0.1", GATEWAY_PORT, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().getheader("server") == "istio-envoy"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def install_files(mode: Mode) -> list[Path]:
+    """List the files that say how Istio is installed, the later ones added to the earlier."""
+    base = MESH / "istio.yaml"
+    return [base, MESH / "upstream-envoy.yaml"] if mode is Mode.BUILD else [base]
+
+
+def _install(mode: Mode, progress: Progress) -> None:
+    istioctl = GoTools(load_manifest()).binary("istioctl")
+    files = [f"--filename={file}" for file in install_files(mode)]
+    argv = [istioctl, "install", "--context", CONTEXT, "--skip-confirmation", "--readiness-timeout=5m", *files]
+    command(argv, progress=progress)
+    kubectl("label", "namespace", "default", "istio-injection=disabled", "--overwrite")
+    _remember("install", _install_key(mode))
+
+
+def _set_policies(progress: Progress) -> None:
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={MESH / 'policy'}")
+    progress.say("mutual TLS only, and nobody may call anybody but where a policy says so")
+    await_true(
+        gateway_answers,
+        f"the gateway did not answer on 127.0.0.1:{GATEWAY_PORT}",
+        f"kubectl -n {_NAMESPACE} logs deploy/istio-ingressgateway",
+    )
+    _remember("policy", _policy_key())
+
+
+def _install_key(mode: Mode) -> str:
+    return content_key(*install_files(mode))
+
+
+def _policy_key() -> str:
+    return content_key(MESH / "policy")
+
+
+def _remember(what: str, key: str) -> None:
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{_APPLIED}-{what}", "namespace": _NAMESPACE},
+        "data": {"content": key},
+    }
+    argv = [GoTools(load_manifest()).binary("kubectl"), "--context", CONTEXT, "apply", "--server-side", "--filename=-"]
+    command(argv, input=json.dumps(manifest).encode())
+
+
+def _applied(what: str, key: str) -> bool:
+    asked = ["get", "configmap", f"{_APPLIED}-{what}", "--output=jsonpath={.data.content}"]
+    return _ask(*asked) == key
+
+
+def _deployments_ready() -> bool:
+    try:
+        deployments = json.loads(_ask("get", "deployments", "--output=json") or "{}").get("items", [])
+    except ValueError as wrong:
+        raise Failure(f"kubectl answered with what is no JSON: {wrong}", "make doctor") from wrong
+    ready = [item["status"].get("readyReplicas", 0) >= item["spec"]["replicas"] for item in deployments]
+    return bool(ready) and all(ready)
+
+
+def _ask(*arguments: str) -> str | None:
+    argv = [GoTools(load_manifest()).binary("kubectl"), "--context", CONTEXT, "--namespace", _NAMESPACE]
+    return probe([*argv, "--request-timeout=5s", *arguments])

@@ -1,0 +1,173 @@
+"""The kind cluster: made, brought back, or made anew.
+
+A cluster is whole when its node carries a mark that is set last. So one whose making was interrupted is never taken for
+a cluster; one that was stopped (a reboot, a Docker that ended) is started again and only replaced when it doesn't come
+back.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster.cache import cache_root
+from cluster.commands import Failure, Progress, await_true, command, probe
+from cluster.host import CAP_SYS_RESOURCE, CLUSTER, CONTEXT, NODE, Facts
+from cluster.images import GoTools, Mode, images_loaded, load_images, load_manifest, pulled_preloads
+from cluster.steps import Step
+
+CONFIG = Path(__file__).parent.parent / "kind-config.yaml"
+MANIFESTS = Path(__file__).parent / "manifests"
+
+_MARK = "/kind/seatrial-is-whole"
+_READY_WITHIN = 180.0
+
+_CGROUP_V1 = {
+    "kind": "KubeletConfiguration",
+    "failCgroupV1": False,
+    "cgroupDriver": "cgroupfs",
+    "cgroupRoot": "/",
+    "localStorageCapacityIsolation": False,
+}
+_CRI = 'plugins."io.containerd.grpc.v1.cri"'
+_CGROUPFS = f"[{_CRI}.containerd.runtimes.runc.options]\n  SystemdCgroup = false\n"
+_NO_NEGATIVE_OOM_SCORES = f"[{_CRI}]\n  restrict_oom_score_adj = true\n"
+
+
+def kind_steps(facts: Facts, mode: Mode) -> list[Step]:
+    """Give the steps that end with a ready cluster that measures its pods."""
+    steps = [Step("Kubernetes cluster", lambda progress: _bring_up(facts, mode, progress), serves)]
+    if mode is Mode.PULL:
+        names = pulled_preloads(load_manifest())
+        loading = Step(
+            "Pulled images into the node", lambda progress: _load(names, progress), lambda: images_loaded(names)
+        )
+        steps.append(loading)
+    return [*steps, Step("Metrics of pods", _install_metrics, _has_metrics)]
+
+
+def render_config(config: Mapping[str, Any], facts: Facts, mode: Mode) -> dict[str, Any]:
+    """Add to kind's configuration what this host and these images need; nothing where they need nothing."""
+    rendered = dict(config)
+    kubeadm, containerd = [], []
+    if mode is Mode.BUILD:
+        rendered["networking"] = {**config["networking"], "disableDefaultCNI": True}
+    if _cgroup(facts) == 1:
+        kubeadm.append(yaml.safe_dump(_CGROUP_V1))
+        containerd.append(_CGROUPFS)
+    if not _may_lower_oom_scores(facts):
+        containerd.append(_NO_NEGATIVE_OOM_SCORES)
+    if kubeadm:
+        rendered["kubeadmConfigPatches"] = [*config["kubeadmConfigPatches"], *kubeadm]
+    if containerd:
+        rendered["containerdConfigPatches"] = containerd
+    return rendered
+
+
+def serves() -> bool:
+    """Tell whether the whole cluster is there, its node Ready, and kubectl reaches it by its context."""
+    return _is_whole() and _is_ready() and _context_answers()
+
+
+def delete_cluster(progress: Progress) -> None:
+    """Remove the cluster and what kubectl knows of it, and nothing else."""
+    command([_kind(), "delete", "cluster", "--name", CLUSTER], progress=progress)
+
+
+def _cgroup(facts: Facts) -> int:
+    return facts.engine.cgroup if facts.engine else facts.cgroup or 2
+
+
+def _may_lower_oom_scores(facts: Facts) -> bool:
+    capabilities = facts.engine.capabilities if facts.engine else facts.capabilities
+    return capabilities is None or bool(capabilities >> CAP_SYS_RESOURCE & 1)
+
+
+def _bring_up(facts: Facts, mode: Mode, progress: Progress) -> None:
+    state = _state()
+    if state is not None and _bring_back(state, progress):
+        return
+    if state is not None:
+        delete_cluster(progress)
+    config = cache_root() / "kind-config.yaml"
+    base = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config.write_text(yaml.safe_dump(render_config(base, facts, mode), sort_keys=False), encoding="utf-8")
+    command([_kind(), "create", "cluster", "--config", config, "--retain"], progress=progress)
+    _await_ready()
+    kubectl("--namespace=kube-system", "scale", "deployment/coredns", "--replicas=1")
+    command(["docker", "exec", NODE, "touch", _MARK])
+
+
+def _bring_back(state: str, progress: Progress) -> bool:
+    """Start what is there again; False when it never was whole or doesn't come back."""
+    progress.say(f"the node is there and {state}")
+    if state != "running":
+        command(["docker", "start", NODE], progress=progress)
+    if not _is_whole():
+        progress.say("its making was interrupted: it is made anew")
+        return False
+    command([_kind(), "export", "kubeconfig", "--name", CLUSTER], progress=progress)
+    try:
+        _await_ready()
+    except Failure as failure:
+        progress.say(f"it does not come back ({failure.cause}): it is made anew")
+        return False
+    return True
+
+
+def _state() -> str | None:
+    """Tell the state of the node's container as Docker calls it; None where there is none."""
+    answer = probe(["docker", "inspect", "--format", "{{.State.Status}}", NODE])
+    return answer.strip() if answer else None
+
+
+def _is_whole() -> bool:
+    return probe(["docker", "exec", NODE, "test", "-e", _MARK]) is not None
+
+
+def _is_ready() -> bool:
+    answer = probe([_kubectl(), "--context", CONTEXT, "get", "node", NODE, "--output=json", "--request-timeout=5s"])
+    if answer is None:
+        return False
+    conditions = json.loads(answer)["status"].get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _context_answers() -> bool:
+    return probe([_kubectl(), "--context", CONTEXT, "get", "--raw=/readyz", "--request-timeout=5s"]) is not None
+
+
+def _await_ready() -> None:
+    await_true(_is_ready, "the node was not Ready", f"docker logs {NODE}", within=_READY_WITHIN)
+
+
+def _load(names: "list[str] | tuple[str, ...]", progress: Progress) -> None:
+    load_images(names, progress)
+
+
+def _install_metrics(progress: Progress) -> None:
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={MANIFESTS / 'metrics-server.yaml'}")
+    await_true(_has_metrics, "metrics-server was not ready", "kubectl -n kube-system logs deploy/metrics-server")
+    progress.say("kubectl top works from now on")
+
+
+def _has_metrics() -> bool:
+    asked = ["get", "apiservice", "v1beta1.metrics.k8s.io", "--output=json", "--request-timeout=5s"]
+    answer = probe([_kubectl(), "--context", CONTEXT, *asked])
+    conditions = json.loads(answer)["status"].get("conditions", []) if answer else []
+    return any(condition["type"] == "Available" and condition["status"] == "True" for condition in conditions)
+
+
+def kubectl(*arguments: str) -> str:
+    """Run kubectl against the cluster."""
+    return command([_kubectl(), "--context", CONTEXT, *arguments])
+
+
+def _kind() -> Path:
+    return GoTools(load_manifest()).binary("kind")
+
+
+def _kubectl() -> Path:
+    return GoTools(load_manifest()).binary("kubectl")
