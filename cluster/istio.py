@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 
 from cluster.cache import content_key
-from cluster.commands import Failure, Progress, await_true, command, probe
-from cluster.host import CONTEXT, GATEWAY_PORT
+from cluster.commands import Failure, Progress, await_true, command
+from cluster.host import CONTEXT, GATEWAY_PORT, Facts
 from cluster.images import GoTools, Mode, load_manifest
-from cluster.kind import kubectl
+from cluster.kubectl import ask, kubectl
 from cluster.steps import Step
 
 MESH = Path(__file__).parent.parent / "mesh"
@@ -21,7 +21,7 @@ _NAMESPACE = "istio-system"
 _APPLIED = "seatrial-mesh"
 
 
-def istio_steps(mode: Mode) -> list[Step]:
+def istio_steps(facts: Facts, mode: Mode) -> list[Step]:  # noqa: ARG001 - Istio is the same on every host
     """Give the steps that end with a gateway that answers on loopback."""
     return [
         Step(
@@ -56,8 +56,8 @@ def install_files(mode: Mode) -> list[Path]:
 def _install(mode: Mode, progress: Progress) -> None:
     istioctl = GoTools(load_manifest()).binary("istioctl")
     files = [f"--filename={file}" for file in install_files(mode)]
-    argv = [istioctl, "install", "--context", CONTEXT, "--skip-confirmation", "--readiness-timeout=5m", *files]
-    command(argv, progress=progress)
+    options = ["--context", CONTEXT, "--skip-confirmation", "--readiness-timeout=5m"]
+    command([istioctl, "install", *options, *files], progress=progress)
     kubectl("label", "namespace", "default", "istio-injection=disabled", "--overwrite")
     _remember("install", _install_key(mode))
 
@@ -88,24 +88,20 @@ def _remember(what: str, key: str) -> None:
         "metadata": {"name": f"{_APPLIED}-{what}", "namespace": _NAMESPACE},
         "data": {"content": key},
     }
-    argv = [GoTools(load_manifest()).binary("kubectl"), "--context", CONTEXT, "apply", "--server-side", "--filename=-"]
-    command(argv, input=json.dumps(manifest).encode())
+    kubectl("apply", "--server-side", "--filename=-", given=json.dumps(manifest))
 
 
 def _applied(what: str, key: str) -> bool:
-    asked = ["get", "configmap", f"{_APPLIED}-{what}", "--output=jsonpath={.data.content}"]
-    return _ask(*asked) == key
+    kept = ["get", "configmap", f"{_APPLIED}-{what}", "--output=jsonpath={.data.content}"]
+    return ask("--namespace", _NAMESPACE, *kept) == key
 
 
 def _deployments_ready() -> bool:
     try:
-        deployments = json.loads(_ask("get", "deployments", "--output=json") or "{}").get("items", [])
+        deployments = json.loads(ask("--namespace", _NAMESPACE, "get", "deployments", "--output=json") or "{}").get(
+            "items", []
+        )
     except ValueError as wrong:
         raise Failure(f"kubectl answered with what is no JSON: {wrong}", "make doctor") from wrong
     ready = [item["status"].get("readyReplicas", 0) >= item["spec"]["replicas"] for item in deployments]
     return bool(ready) and all(ready)
-
-
-def _ask(*arguments: str) -> str | None:
-    argv = [GoTools(load_manifest()).binary("kubectl"), "--context", CONTEXT, "--namespace", _NAMESPACE]
-    return probe([*argv, "--request-timeout=5s", *arguments])

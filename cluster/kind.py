@@ -6,7 +6,7 @@ back.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ import yaml
 
 from cluster.cache import cache_root
 from cluster.commands import Failure, Progress, await_true, command, probe
-from cluster.host import CAP_SYS_RESOURCE, CLUSTER, CONTEXT, NODE, Facts
+from cluster.host import CAP_SYS_RESOURCE, CLUSTER, NODE, WHOLE, Facts
 from cluster.images import GoTools, Mode, images_loaded, load_images, load_manifest, pulled_preloads
+from cluster.kubectl import ask, kubectl
+from cluster.metrics import begin_metrics
 from cluster.steps import Step
 
 CONFIG = Path(__file__).parent.parent / "kind-config.yaml"
-MANIFESTS = Path(__file__).parent / "manifests"
 
-_MARK = "/kind/seatrial-is-whole"
 _READY_WITHIN = 180.0
 
 _CGROUP_V1 = {
@@ -37,7 +37,7 @@ _NO_NEGATIVE_OOM_SCORES = f"[{_CRI}]\n  restrict_oom_score_adj = true\n"
 
 
 def kind_steps(facts: Facts, mode: Mode) -> list[Step]:
-    """Give the steps that end with a ready cluster that measures its pods."""
+    """Give the steps that end with a ready node that has every image."""
     steps = [Step("Kubernetes cluster", lambda progress: _bring_up(facts, mode, progress), serves)]
     if mode is Mode.PULL:
         names = pulled_preloads(load_manifest())
@@ -45,7 +45,7 @@ def kind_steps(facts: Facts, mode: Mode) -> list[Step]:
             "Pulled images into the node", lambda progress: _load(names, progress), lambda: images_loaded(names)
         )
         steps.append(loading)
-    return [*steps, Step("Metrics of pods", _install_metrics, _has_metrics)]
+    return steps
 
 
 def render_config(config: Mapping[str, Any], facts: Facts, mode: Mode) -> dict[str, Any]:
@@ -96,8 +96,10 @@ def _bring_up(facts: Facts, mode: Mode, progress: Progress) -> None:
     config.write_text(yaml.safe_dump(render_config(base, facts, mode), sort_keys=False), encoding="utf-8")
     command([_kind(), "create", "cluster", "--config", config, "--retain"], progress=progress)
     _await_ready()
+    kubectl("--namespace=kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s")
     kubectl("--namespace=kube-system", "scale", "deployment/coredns", "--replicas=1")
-    command(["docker", "exec", NODE, "touch", _MARK])
+    begin_metrics()
+    command(["docker", "exec", NODE, "touch", WHOLE])
 
 
 def _bring_back(state: str, progress: Progress) -> bool:
@@ -124,11 +126,11 @@ def _state() -> str | None:
 
 
 def _is_whole() -> bool:
-    return probe(["docker", "exec", NODE, "test", "-e", _MARK]) is not None
+    return probe(["docker", "exec", NODE, "test", "-e", WHOLE]) is not None
 
 
 def _is_ready() -> bool:
-    answer = probe([_kubectl(), "--context", CONTEXT, "get", "node", NODE, "--output=json", "--request-timeout=5s"])
+    answer = ask("get", "node", NODE, "--output=json")
     if answer is None:
         return False
     conditions = json.loads(answer)["status"].get("conditions", [])
@@ -136,38 +138,16 @@ def _is_ready() -> bool:
 
 
 def _context_answers() -> bool:
-    return probe([_kubectl(), "--context", CONTEXT, "get", "--raw=/readyz", "--request-timeout=5s"]) is not None
+    return ask("get", "--raw=/readyz") is not None
 
 
 def _await_ready() -> None:
     await_true(_is_ready, "the node was not Ready", f"docker logs {NODE}", within=_READY_WITHIN)
 
 
-def _load(names: "list[str] | tuple[str, ...]", progress: Progress) -> None:
+def _load(names: Sequence[str], progress: Progress) -> None:
     load_images(names, progress)
-
-
-def _install_metrics(progress: Progress) -> None:
-    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={MANIFESTS / 'metrics-server.yaml'}")
-    await_true(_has_metrics, "metrics-server was not ready", "kubectl -n kube-system logs deploy/metrics-server")
-    progress.say("kubectl top works from now on")
-
-
-def _has_metrics() -> bool:
-    asked = ["get", "apiservice", "v1beta1.metrics.k8s.io", "--output=json", "--request-timeout=5s"]
-    answer = probe([_kubectl(), "--context", CONTEXT, *asked])
-    conditions = json.loads(answer)["status"].get("conditions", []) if answer else []
-    return any(condition["type"] == "Available" and condition["status"] == "True" for condition in conditions)
-
-
-def kubectl(*arguments: str) -> str:
-    """Run kubectl against the cluster."""
-    return command([_kubectl(), "--context", CONTEXT, *arguments])
 
 
 def _kind() -> Path:
     return GoTools(load_manifest()).binary("kind")
-
-
-def _kubectl() -> Path:
-    return GoTools(load_manifest()).binary("kubectl")

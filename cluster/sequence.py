@@ -16,6 +16,7 @@ from cluster.host import CONTEXT, GATEWAY_PORT, Facts, read_facts
 from cluster.images import Mode, decide, image_steps, load_manifest
 from cluster.istio import istio_steps
 from cluster.kind import delete_cluster, kind_steps
+from cluster.metrics import metrics_steps
 from cluster.releases import Release, ready_step, release_step
 from cluster.steps import Outcome, Step, run_steps
 
@@ -42,6 +43,7 @@ def bring_up(console: Console, images: str) -> list[Outcome]:
     console.print(f"Images are {_WORDS[decision.mode]}: {decision.reason}", markup=False)
     facts = read_facts()  # Docker runs now, and says more
     steps = [*image_steps(decision.mode), *kind_steps(facts, decision.mode), *istio_steps(facts, decision.mode)]
+    steps += metrics_steps()
     return outcomes + run_steps(steps, console=console)
 
 

@@ -1,5 +1,7 @@
 """The images of the cluster: listed once, pulled or built, loaded into the node."""
 
+from pathlib import Path
+
 from cluster.images.build import Builder
 from cluster.images.gotools import GoTools
 from cluster.images.load import images_loaded, load_images
@@ -7,6 +9,8 @@ from cluster.images.manifest import load_manifest
 from cluster.images.mode import Decision, Mode, decide
 from cluster.images.pull import pull_steps, pulled_preloads
 from cluster.steps import Step
+
+BIN = Path(__file__).parents[2] / "bin"
 
 __all__ = [
     "Decision",
@@ -22,6 +26,8 @@ __all__ = [
 
 
 def image_steps(mode: Mode) -> list[Step]:
-    """Give the steps after which Docker has every image the cluster needs and the client programs are there."""
+    """Give the steps after which Docker has every image the cluster needs, and `./bin` the client programs."""
     manifest = load_manifest()
-    return Builder(manifest).steps() if mode is Mode.BUILD else pull_steps(manifest)
+    steps = Builder(manifest).steps() if mode is Mode.BUILD else pull_steps(manifest)
+    tools = GoTools(manifest)
+    return [*steps, Step("Client programs in ./bin", lambda _: tools.link(BIN), lambda: tools.linked(BIN))]

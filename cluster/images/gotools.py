@@ -57,6 +57,19 @@ class GoTools:
             if missing:
                 self._build(missing, progress)
 
+    def linked(self, folder: Path) -> bool:
+        """Tell whether a folder's links lead to the client programs."""
+        return all((folder / name).resolve() == self.binary(name).resolve() for name in self.client)
+
+    def link(self, folder: Path) -> None:
+        """Link the client programs into a folder; each link is replaced at once."""
+        folder.mkdir(exist_ok=True)
+        for name in self.client:
+            making = folder / f".{name}"
+            making.unlink(missing_ok=True)
+            making.symlink_to(self.binary(name))
+            making.replace(folder / name)
+
     def _build(self, names: list[str], progress: Progress) -> None:
         go = find_go(progress)
         env = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
@@ -66,8 +79,8 @@ class GoTools:
         progress.say(f"{len(names)} programs from Go modules, with {_version_text(go)}")
         counter = _Counter(progress)
         command([go, "mod", "download"], cwd=SOURCE, env=env, on_line=progress.tail)
-        asked = [go, "list", "-trimpath", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", *packages]
-        counter.total = len(command(asked, cwd=SOURCE, env=env).split())
+        stale = ["-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"]
+        counter.total = len(command([go, "list", "-trimpath", *stale, *packages], cwd=SOURCE, env=env).split())
         flags = ["-trimpath", "-buildvcs=false", "-v", "-ldflags", " ".join(self._tools.ldflags)]
         command([go, "build", *flags, "-o", f"{making}/", *packages], cwd=SOURCE, env=env, on_line=counter.see)
         self.folder.mkdir(parents=True, exist_ok=True)
