@@ -1,4 +1,4 @@
-"""MeshService: one service in the mesh. Docstrings and descriptions are printed by ``kubectl explain``: short, with units."""
+"""MeshService: one service in the mesh. What is described here ``kubectl explain`` prints: short, with units."""
 
 from typing import Annotated, Any, Literal
 
@@ -94,6 +94,8 @@ class PodTemplate(Model):
     )
 
 
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]
+IDEMPOTENT: tuple[Method, ...] = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")  # RFC 9110, section 9.2.2
 RetryOn = Literal[
     "connect-failure",
     "refused-stream",
@@ -108,6 +110,7 @@ RetryOn = Literal[
     "resource-exhausted",
     "internal",
 ]
+SURELY_NEVER_ARRIVED: tuple[RetryOn, ...] = ("connect-failure", "refused-stream", "reset-before-request")
 
 
 class Retries(Model):
@@ -148,9 +151,6 @@ class PathMatch(Model):
     exact: Path | None = Field(None, description="The whole path.")
     prefix: Path | None = Field(None, description="How the path begins.")
     regex: str | None = Field(None, max_length=1024, description="RE2 expression for the whole path.")
-
-
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]
 
 
 class RouteMatch(Model):

@@ -14,7 +14,13 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_SERVICE = f"{GROUP}/service"
 LABEL_REVISION = f"{GROUP}/revision"
 LABEL_MANAGED_NAMESPACE = f"{GROUP}/managed"
+LABEL_CANONICAL_NAME = "service.istio.io/canonical-name"
+LABEL_CANONICAL_REVISION = "service.istio.io/canonical-revision"
 MANAGED_BY = "seatrial"
+GROUP_LABELS = frozenset(
+    {LABEL_NAME, LABEL_MANAGED_BY, LABEL_SERVICE, LABEL_REVISION, LABEL_CANONICAL_NAME, LABEL_CANONICAL_REVISION}
+)
+INJECTED_VARIABLES = ("SEATRIAL_SERVICE", "SEATRIAL_REVISION", "POD_NAME", "POD_NAMESPACE")
 
 ANNOTATION_CONTENT = f"{GROUP}/content"  # hash of what we rendered into the object: what we wrote last
 ANNOTATION_FENCING = f"{GROUP}/fencing"  # number of the Lease's holder that wrote the weight

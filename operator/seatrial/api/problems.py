@@ -119,38 +119,39 @@ def _words(error: ErrorDetails, location: Location) -> tuple[str, str]:
         return _unknown_field(location)
     if kind == "missing":
         return "is missing", "give it" + _about(location)
-    if kind in _KINDS:
-        return f"{shown(value)} isn't {_KINDS[kind]}", _right_kind(kind, value)
     if kind == "literal_error":
         return _no_choice(value, location, str(context["expected"]))
-    if kind == "string_pattern_mismatch":
-        message, remedy = _PATTERNS.get(
-            context["pattern"], ("has the wrong form", f"it must match {context['pattern']}")
-        )
-        return f"{shown(value)} {message}", remedy
+    message, remedy = _form(kind, value, context, node(location)) or (
+        error["msg"],
+        f"see kubectl explain {_explained(location)}",
+    )
+    return message if isinstance(value, list | dict) else f"{shown(value)} {message}", remedy
+
+
+def _form(kind: str, value: object, context: Mapping[str, Any], wanted: Schema) -> tuple[str, str] | None:
+    if kind == "string_type" and wanted.get("pattern") in _PATTERNS:
+        return _PATTERNS[wanted["pattern"]]
+    if kind in _KINDS:
+        return f"isn't {_KINDS[kind]}", _right_kind(kind, value)
     if kind in _LIMITS:
         message, remedy = _LIMITS[kind]
-        what = shown(value) if not isinstance(value, list | dict) else "it"
-        return f"{what} {message.format(**context)}", remedy.format(**context)
-    if kind == "value_error":
-        return f"{shown(value)} isn't a quantity", 'write it like "500m", "64Mi" or 2; a fraction in quotes'
-    return f"{shown(value)}: {error['msg']}", "see kubectl explain " + _explained(location)
+        return message.format(**context), remedy.format(**context)
+    if kind == "value_error":  # the one validator of our own is that of quantities
+        return "isn't a quantity", 'write it like "500m", "64Mi" or 2; a fraction in quotes'
+    return _PATTERNS.get(context.get("pattern", ""))
 
 
 def _unknown_field(location: Location) -> tuple[str, str]:
     *above, name = location
-    parent = node(tuple(above))
-    where = path_of(above) or "the object"
-    close = _meant(str(name), parent.get("properties", {}))
-    if name in {"true", "false"}:
-        return f"{where} has no field {name}", "YAML reads on, off, yes and no as true or false: quote such a key"
-    if close:
-        return f"{where} has no field {name}", f"did you mean {close}?"
-    if elsewhere := [p for p in _places() if p[-1] == name]:
-        return f"{where} has no field {name}", "it belongs in " + " or ".join(path_of(p[:-1]) for p in elsewhere[:2])
-    return f"{where} has no field {name}", "take it out; kubectl explain " + _explained(
-        tuple(above)
-    ) + " tells what is there"
+    fields = node(tuple(above)).get("properties", {})
+    message = "there is no such field"
+    if name == "true" and "retryOn" in fields:
+        return message, "YAML reads `on` as true; did you mean retryOn?"
+    if close := _meant(str(name), fields):
+        return message, f"did you mean {close}?"
+    if elsewhere := [path_of(p) for p in _places() if p[-1] == name]:
+        return message, f"did you mean {' or '.join(elsewhere[:2])}?"
+    return message, f"take it out; kubectl explain {_explained(tuple(above))} tells what there is"
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str | None:

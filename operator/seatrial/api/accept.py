@@ -1,0 +1,167 @@
+"""Whether a MeshService can be used, decided without a cluster: `accept` gives it, or all that is wrong with it.
+
+Reading is as strict as the API server: no text for a number, no snake_case, no empty field. Beyond the schema and the
+rules stands here what neither CEL nor a type can say.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from seatrial.api.base import API_VERSION, Model
+from seatrial.api.meshservice import MeshService, MeshServiceSpec, MeshServiceStatus
+from seatrial.api.names import GROUP_LABELS, INJECTED_VARIABLES
+from seatrial.api.problems import Location, Problem, node, path_of, shown, translated
+from seatrial.api.rules import rules_of
+
+Json = Mapping[str, Any]
+
+_FREE = (("spec", "podTemplate"),)  # what is below belongs to Kubernetes, not to us
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NOT_RE2 = re.compile(r"\(\?[=!<]|\\[1-9]|\(\?P?[=>]|[*+?}]\+")
+
+
+def accept(obj: Json) -> MeshService | list[Problem]:
+    """Read a MeshService as the API server has it or as a manifest gives it.
+
+    The problems are those of its content alone: what it refers to is `seatrial.api.references`' part.
+    """
+    problems: list[Problem] = []
+    data = _cleaned({k: v for k, v in obj.items() if k != "status"}, (), problems)
+    told = {p.field for p in problems}
+    try:
+        service = MeshService.model_validate(data, strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        problems += [p for p in translated(error.errors(include_url=False)) if p.field not in told]
+        return problems
+    problems += [*_broken_rules(service, service, ()), *_beyond_the_schema(service)]
+    if problems:
+        return problems
+    return service.model_copy(update={"status": MeshServiceStatus.parse(obj.get("status") or {})})
+
+
+def kind_of(obj: Json) -> str:
+    """``MeshService`` for one of ours, and the empty string for everything else."""
+    return str(obj.get("kind", "")) if obj.get("apiVersion") == API_VERSION else ""
+
+
+def _cleaned(value: object, at: Location, problems: list[Problem]) -> object:
+    """The data as kubectl would send it, naming keys that aren't text and fields that are empty."""
+    if at in _FREE:
+        return value
+    if isinstance(value, list):
+        return [_cleaned(v, (*at, i), problems) for i, v in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    out = {}
+    for key, child in value.items():
+        name = key if isinstance(key, str) else str(key).lower()
+        here = (*at, name)
+        if name is not key and "additionalProperties" in node(at):
+            problems.append(Problem(path_of(here), f"the key {shown(key)} isn't text", "put it in quotes", value=key))
+        if child is not None:
+            out[name] = _cleaned(child, here, problems)
+        elif at[:1] == ("spec",) and "default" not in node(here):
+            problems.append(Problem(path_of(here), "is empty", "give it a value or take the line out"))
+    return out
+
+
+def _broken_rules(value: object, service: MeshService, at: Location) -> Iterator[Problem]:
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _broken_rules(item, service, (*at, i))
+    if not isinstance(value, Model):
+        return
+    for rule in rules_of(type(value).__name__):
+        if not rule.holds(value):
+            seen = rule.shown(value)
+            where = path_of((*at, *rule.field.split("."))) if rule.field else path_of(at)
+            yield Problem(where, rule.message.replace("{}", str(seen), 1), rule.remedy, value=seen)
+    for name, field in type(value).model_fields.items():
+        yield from _broken_rules(getattr(value, name), service, (*at, field.alias or name))
+
+
+def _beyond_the_schema(service: MeshService) -> Iterator[Problem]:
+    spec = service.spec
+    yield from _itself_by_namespace(service)
+    yield from _same_twice(spec)
+    yield from _needs_http(spec)
+    yield from _matches(spec)
+    yield from _taken_names(spec)
+
+
+def _itself_by_namespace(service: MeshService) -> Iterator[Problem]:
+    own = (service.metadata.name, service.metadata.namespace)
+    security = service.spec.security
+    ends = {f"calls[{i}]": (c.service, c.namespace) for i, c in enumerate(security.calls)}
+    ends |= {f"callers[{i}]": (c.service, c.namespace) for i, c in enumerate(security.callers)}
+    for where, end in ends.items():
+        if end == own:
+            message, remedy = f"{own[0]} calls itself", "take it out: a revision must not be judged by its own requests"
+            yield Problem(f"spec.security.{where}", message, remedy, value=own[0])
+
+
+def _same_twice(spec: MeshServiceSpec) -> Iterator[Problem]:
+    lists: dict[str, list[object]] = {
+        "spec.ports": [p.name for p in spec.ports],
+        "spec.expose": [f"{e.host}{e.prefix}" for e in spec.expose],
+        "spec.traffic.retries.retryOn": list(spec.traffic.retries.on),
+    }
+    lists |= {f"spec.security.callers[{i}].methods": list(c.methods) for i, c in enumerate(spec.security.callers)}
+    lists |= {
+        f"spec.traffic.routes[{i}].retries.retryOn": list(r.retries.on)
+        for i, r in enumerate(spec.traffic.routes)
+        if r.retries
+    }
+    for where, values in lists.items():
+        for i, value in enumerate(values):
+            if value in values[:i]:
+                yield Problem(f"{where}[{i}]", f"{value} is there twice", "take one out", value=value)
+
+
+def _needs_http(spec: MeshServiceSpec) -> Iterator[Problem]:
+    if any(p.app_protocol != "tcp" for p in spec.service_ports):
+        return
+    asked = [f"spec.probes.{name}" for name, path in spec.probes.dump().items() if path]
+    for where in (*asked, *(["spec.expose"] if spec.expose else [])):
+        yield Problem(where, "needs an http port, and there is none", "give `port: NUMBER`, or take it out")
+
+
+def _matches(spec: MeshServiceSpec) -> Iterator[Problem]:
+    for i, route in enumerate(spec.traffic.routes):
+        where = f"spec.traffic.routes[{i}].match"
+        regex = route.match.path.regex if route.match.path else None
+        if regex is not None and (why := _no_re2(regex)):
+            yield Problem(f"{where}.path.regex", f"{shown(regex)} {why}", "write it in RE2's syntax", value=regex)
+        for name in route.match.headers:
+            if not _HEADER.fullmatch(name):
+                yield Problem(f"{where}.headers", f"{shown(name)} isn't a header's name", "take letters, digits and -")
+
+
+def _no_re2(regex: str) -> str:
+    try:
+        re.compile(regex)
+    except re.error as error:
+        return f"isn't a regular expression: {error}"
+    return "has a look-around, a back reference or a possessive quantifier" if _NOT_RE2.search(regex) else ""
+
+
+def _taken_names(spec: MeshServiceSpec) -> Iterator[Problem]:
+    for name in INJECTED_VARIABLES:
+        if name in spec.env:
+            yield Problem(f"spec.env.{name}", "is set by Seatrial in every pod", "choose another name", value=name)
+    for kind in spec.pod_template.metadata:
+        if kind not in {"labels", "annotations"}:
+            yield Problem(f"spec.podTemplate.metadata.{kind}", "can't be set", "labels and annotations can")
+    for label in spec.pod_template.metadata.get("labels") or ():
+        if label in GROUP_LABELS:
+            yield Problem(f"spec.podTemplate.metadata.labels[{label}]", "is Seatrial's own", "choose another label")
+    if "serviceAccountName" in spec.pod_template.spec:
+        yield Problem(
+            "spec.podTemplate.spec.serviceAccountName",
+            "can't be changed: callers and callees know the service by its own account",
+            "take it out, and bind roles to the account that is named like the service",
+            value=spec.pod_template.spec["serviceAccountName"],
+        )
