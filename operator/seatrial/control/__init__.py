@@ -1,0 +1,1 @@
+"""Watches, queue, reconciler and Lease: what turns decisions into a cluster."""
