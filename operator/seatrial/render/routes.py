@@ -1,0 +1,176 @@
+"""How callers' proxies reach a service: subsets, weighted routes, timeouts, retries.
+
+Retries act in full on requests that may be repeated, and elsewhere only where the request surely never arrived. So a
+policy with retries becomes two routes, one for the idempotent methods and one for the rest. Retries are always
+explicit: Istio would retry twice by itself, a POST too.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seatrial.api.base import seconds
+from seatrial.api.meshservice import CircuitBreaker, MeshServiceSpec, PathMatch, Retries, Route, RouteMatch
+from seatrial.api.names import ANNOTATION_FENCING, LABEL_REVISION, host_of, subset_name
+from seatrial.render.inputs import Inputs
+from seatrial.render.objects import Object, labels_of, manifest, owned_by
+from seatrial.render.workloads import subset_owners
+
+IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
+SURELY_NEVER_ARRIVED = ("connect-failure", "refused-stream", "reset-before-request")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One HTTP route, before it is said where its path is: at the service itself, or behind a prefix at the edge."""
+
+    name: str
+    method: Mapping[str, str] | None = None
+    path: PathMatch | None = None
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def match(self, uri: dict[str, str] | None) -> dict[str, Any]:
+        """The HTTPMatchRequest; empty when everything matches."""
+        parts = {"uri": uri, "method": self.method, "headers": self.headers}
+        return {k: v for k, v in parts.items() if v}
+
+
+def policies(spec: MeshServiceSpec) -> Iterator[Policy]:
+    """All routes of the traffic policy, the first match first; one that takes everything is the last."""
+    rest = Route(match=RouteMatch())
+    named = [(f"route-{i}", route) for i, route in enumerate(spec.traffic.routes, start=1)]
+    for name, route in [*named, ("default", rest)]:
+        for policy in _split(name, route, spec):
+            yield policy
+            if not policy.match(None) and policy.path is None:
+                return
+
+
+def _split(name: str, route: Route, spec: MeshServiceSpec) -> Iterator[Policy]:
+    timeout = _timeout(route.timeout or spec.traffic.timeout)
+    retries = route.retries or spec.traffic.retries
+    match = route.match
+    headers = {header: {"exact": value} for header, value in sorted(match.headers.items())}
+    method: dict[str, str] | None = {"exact": match.method} if match.method else None
+    full = timeout | {"retries": _in_full(retries)}
+    if not retries.attempts or not retries.on or route.idempotent or match.method in IDEMPOTENT:
+        yield Policy(name, method, match.path, headers, full)
+        return
+    if method is None:
+        yield Policy(f"{name}-idempotent", {"regex": "|".join(IDEMPOTENT)}, match.path, headers, full)
+    yield Policy(name, method, match.path, headers, timeout | {"retries": _never_arrived(retries)})
+
+
+def _in_full(retries: Retries) -> dict[str, Any]:
+    if not retries.attempts or not retries.on:
+        return {"attempts": 0}
+    limit = retries.per_try_timeout
+    each = {"perTryTimeout": proto_duration(limit)} if limit and seconds(limit) else {}
+    return {"attempts": retries.attempts, "retryOn": ",".join(retries.on), **each}
+
+
+def _never_arrived(retries: Retries) -> dict[str, Any]:
+    """Without the time for each try: what timed out may have arrived, so it would be cut short and not repeated."""
+    return {"attempts": retries.attempts, "retryOn": ",".join(SURELY_NEVER_ARRIVED)}
+
+
+def _timeout(duration: str) -> dict[str, str]:
+    """Istio takes no zero: no timeout is said by saying nothing."""
+    return {"timeout": proto_duration(duration)} if seconds(duration) else {}
+
+
+def proto_duration(duration: str) -> str:
+    """A duration as protobuf writes it in JSON, such as ``0.25s``: the one form that all of Istio's parsers share."""
+    return f"{seconds(duration):.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def weighted(inputs: Inputs, port: int | None = None) -> list[dict[str, Any]]:
+    """Destinations with their share, those without any left out."""
+    host = host_of(inputs.name, inputs.namespace)
+    number = {"port": {"number": port}} if port is not None else {}
+    return [
+        {"destination": {"host": host, "subset": subset_name(revision), **number}, "weight": weight}
+        for revision, weight in sorted(inputs.routing.weights.items())
+        if weight > 0
+    ]
+
+
+def mesh_routes(inputs: Inputs) -> Object | None:
+    """The VirtualService for callers inside the mesh; none before there is something to route to."""
+    ports = inputs.service.spec.service_ports
+    if not ports or not inputs.routing.routed:
+        return None
+    spec: dict[str, Any] = {"hosts": [host_of(inputs.name, inputs.namespace)], "gateways": ["mesh"]}
+    if any(p.app_protocol != "tcp" for p in ports):
+        spec["http"] = [_mesh_route(inputs, policy) for policy in policies(inputs.service.spec)]
+    if tcp := [p.port for p in ports if p.app_protocol == "tcp"]:
+        spec["tcp"] = [{"match": [{"port": port}], "route": weighted(inputs, port)} for port in tcp]
+    return virtual_service(inputs, inputs.name, spec)
+
+
+def virtual_service(inputs: Inputs, name: str, spec: dict[str, Any]) -> Object:
+    """Routes go first of all, so they are owned by the MeshService alone."""
+    return manifest(
+        "VirtualService",
+        inputs.namespace,
+        name,
+        labels=labels_of(inputs.name),
+        owners=[owned_by(inputs.service, controller=True)],
+        annotations={ANNOTATION_FENCING: str(inputs.fencing)},
+        spec=spec,
+    )
+
+
+def _mesh_route(inputs: Inputs, policy: Policy) -> dict[str, Any]:
+    match = policy.match(_uri(policy.path))
+    matches = {"match": [match]} if match else {}
+    return {"name": policy.name, **matches, "route": weighted(inputs), **policy.settings}
+
+
+def _uri(path: PathMatch | None) -> dict[str, str] | None:
+    return path.dump() if path else None
+
+
+def subsets(inputs: Inputs) -> Object | None:
+    """The DestinationRule: a subset for each revision that may be routed to, mutual TLS, and the circuit breaker."""
+    if not inputs.service.spec.service_ports:
+        return None
+    breaker = inputs.service.spec.traffic.circuit_breaker
+    spec: dict[str, Any] = {
+        "host": host_of(inputs.name, inputs.namespace),
+        "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}, **(_breaker(breaker) if breaker else {})},
+    }
+    if inputs.routing.subsets:
+        spec["subsets"] = [
+            {"name": subset_name(n), "labels": {LABEL_REVISION: str(n)}} for n in sorted(inputs.routing.subsets)
+        ]
+    return manifest(
+        "DestinationRule",
+        inputs.namespace,
+        inputs.name,
+        labels=labels_of(inputs.name),
+        owners=subset_owners(inputs),
+        spec=spec,
+    )
+
+
+def _breaker(breaker: CircuitBreaker) -> dict[str, Any]:
+    """Envoy's limits hold for each proxy and subset. Ejecting none at all is said by leaving detection out."""
+    pool = {
+        "tcp": {"maxConnections": breaker.max_connections},
+        "http": {
+            "http1MaxPendingRequests": breaker.max_pending_requests,
+            "http2MaxRequests": breaker.max_requests,
+        },
+    }
+    if not breaker.max_ejection_percent:
+        return {"connectionPool": pool}
+    detection = {
+        "consecutive5xxErrors": breaker.consecutive5xx_errors,
+        "interval": proto_duration(breaker.interval),
+        "baseEjectionTime": proto_duration(breaker.eject_for),
+        "maxEjectionPercent": breaker.max_ejection_percent,
+        "minHealthPercent": 0,
+    }
+    return {"connectionPool": pool, "outlierDetection": detection}
