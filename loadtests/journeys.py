@@ -1,0 +1,40 @@
+"""What a user of the shop does, and what must come of it.
+
+A journey is a function of a visitor. Its choices (which product, how many) follow from the visitor's number, so a run
+can be repeated; every answer is checked, and a wrong one is a failure that says what was wrong.
+"""
+
+from random import Random
+
+from loadtests import answers
+from loadtests.generator import Journey
+from loadtests.visitor import Visitor
+
+CATALOG = "/api/v1/catalog"
+ORDERS = "/api/v1/orders"
+
+
+def shopping(visitor: Visitor) -> None:
+    """Look at the catalog, at a product, order it, and read the order: four requests."""
+    random = Random(visitor.number)  # noqa: S311 - choices must repeat, not be secret
+    found = visitor.ask("GET", CATALOG, answers.catalog)
+    chosen = random.choice(found)
+    visitor.ask("GET", f"{CATALOG}/{chosen.sku}", answers.product(chosen), name=f"GET {CATALOG}/{{sku}}")
+    order(visitor, {chosen: random.randint(1, 3)})
+
+
+def order(visitor: Visitor, wanted: dict[answers.Product, int]) -> None:
+    """Place an order and read it: two requests."""
+    customer = f"customer-{visitor.number}"
+    items = [{"sku": one.sku, "quantity": quantity} for one, quantity in wanted.items()]
+    made = visitor.ask(
+        "POST",
+        ORDERS,
+        answers.placed(customer, wanted),
+        body={"customer": customer, "items": items},
+    )
+    visitor.ask("GET", f"{ORDERS}/{made.id}", answers.order(made), name=f"GET {ORDERS}/{{id}}")
+
+
+JOURNEYS: dict[str, Journey] = {"shopping": shopping}
+REQUESTS: dict[str, int] = {"shopping": 4}  # of a whole journey
