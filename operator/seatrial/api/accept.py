@@ -1,6 +1,6 @@
 """Whether a MeshService can be used, decided without a cluster: `accept` gives it, or all that is wrong with it.
 
-Reading is as strict as the API server: no text for a number, no snake_case, no empty field. Beyond the schema and the
+Reading is as strict as the API server: no text for a number, no snake_case. Beyond the schema and the
 rules stands here what neither CEL nor a type can say.
 """
 
@@ -48,7 +48,7 @@ def kind_of(obj: Json) -> str:
 
 
 def _cleaned(value: object, at: Location, problems: list[Problem]) -> object:
-    """The data as kubectl would send it, naming keys that aren't text and fields that are empty."""
+    """The data as kubectl would send it: empty fields left out, keys made text, which is told where it was a value."""
     if at in _FREE:
         return value
     if isinstance(value, list):
@@ -63,8 +63,6 @@ def _cleaned(value: object, at: Location, problems: list[Problem]) -> object:
             problems.append(Problem(path_of(here), f"the key {shown(key)} isn't text", "put it in quotes", value=key))
         if child is not None:
             out[name] = _cleaned(child, here, problems)
-        elif at[:1] == ("spec",) and "default" not in node(here):
-            problems.append(Problem(path_of(here), "is empty", "give it a value or take the line out"))
     return out
 
 

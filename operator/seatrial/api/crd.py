@@ -235,10 +235,10 @@ def _validations(model: str) -> Schema:
 
 
 def _validation(rule: Rule) -> dict[str, str]:
-    out = {"rule": rule.cel, "message": rule.text.replace("{}", "the value", 1)}
+    out = {"rule": rule.cel, "message": rule.text("the value")}
     if rule.shown_cel:
         # format, not +: the API server can't bound the cost of a sum with string(x), and refuses it
-        out["messageExpression"] = f"{_quoted(rule.text.replace('{}', '%s', 1))}.format([{rule.shown_cel}])"
+        out["messageExpression"] = f"{_quoted(rule.text('%s'))}.format([{rule.shown_cel}])"
     if rule.field and not rule.field.startswith("metadata"):
         out["fieldPath"] = "." + rule.field
     return out

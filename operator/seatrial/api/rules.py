@@ -46,10 +46,9 @@ class Rule:
     shown_cel: str = ""
     shown: Callable[[Any], object] = lambda _: None
 
-    @property
-    def text(self) -> str:
-        """What the API server says when it can't say the value, and the end of what it says when it can."""
-        return f"{self.message}; {self.remedy}"
+    def text(self, value: str) -> str:
+        """All that is said of one value."""
+        return f"{self.message.replace('{}', value, 1)}; {self.remedy}"
 
 
 def _given(*values: object) -> int:
