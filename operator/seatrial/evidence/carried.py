@@ -111,7 +111,8 @@ class Carriers:
             since = now
         unverified = (
             f"istiod's debug API is closed to the operator ({why}), so weights count as carried "
-            f"{LONGEST_DEBOUNCE:.0f} s after they were written: add seatrial-system to istiod's DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES"
+            f"{LONGEST_DEBOUNCE:.0f} s after they were written: "
+            "add seatrial-system to istiod's DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES"
         )
         waiting = () if now - since >= LONGEST_DEBOUNCE else ("istiod (its debug API is closed)",)
         return Carried(waiting_for=waiting, unverified=unverified)
