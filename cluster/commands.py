@@ -20,7 +20,9 @@ from typing import IO, Protocol
 from cluster.cache import cache_root
 
 _KEPT_RUNS = 20
-_GRACE = 10.0  # seconds a command gets to end by itself
+# How a command is asked to end, and the seconds it gets each time. What ignores SIGINT, as a shell's background jobs do,
+# is asked again as soon as its leader is gone.
+_ASKING = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
@@ -80,7 +82,10 @@ def command(  # noqa: PLR0913 - each is a thing a caller of a program may want t
             output.read(process, input)
         finally:
             timer.cancel()
-            _end(process)
+            if process.poll() is None:
+                _end(process)
+            with _guard:
+                _running.discard(process)
             log.write(f"exit code {process.returncode}\n")
     if expired.is_set():
         raise Failure(f"{_name(words)} did not end within {timeout:g} s", f"read {log_path}, then run it again")
@@ -131,8 +136,6 @@ def interrupt_commands() -> None:
     with _guard:
         running = list(_running)
     for process in running:
-        _signal(process, signal.SIGINT)
-    for process in running:
         _end(process)
 
 
@@ -155,25 +158,28 @@ class _Output:
         for reader in readers:
             reader.start()
         if given is not None and process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(given)
-                process.stdin.close()
         process.wait()
         for reader in readers:
             reader.join(timeout=1)  # a daemon left behind may hold the pipe open for ever
 
     def _follow(self, stream: IO[bytes], lines: list[str]) -> None:
-        for raw in stream:
-            line = raw.decode(errors="replace").rstrip("\r\n")
-            with self._lock:
-                lines.append(line)
-                if not self._log.closed:
-                    self._log.write(f"{line}\n")
-                    self._log.flush()
-                if self._on_line:
-                    self._on_line(line)
-                if self._progress and line.strip():
-                    self._progress.tail(line.strip())
+        with stream:
+            for raw in stream:
+                line = raw.decode(errors="replace").rstrip("\r\n")
+                with self._lock:
+                    self._take(line, lines)
+
+    def _take(self, line: str, lines: list[str]) -> None:
+        lines.append(line)
+        if not self._log.closed:
+            self._log.write(f"{line}\n")
+            self._log.flush()
+        if self._on_line:
+            self._on_line(line)
+        if self._progress and line.strip():
+            self._progress.tail(line.strip())
 
 
 def _start(
@@ -204,20 +210,25 @@ def _expire(process: subprocess.Popen[bytes], expired: threading.Event) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process's whole group: asked first, forced after a grace."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
-        _signal(process, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_GRACE)
-    with _guard:
-        _running.discard(process)
+    """End the process's whole group: asked twice, then forced. Children may outlive their leader, so all are asked."""
+    for sign, grace in _ASKING:
+        deadline = time.monotonic() + grace
+        if not _reach(process, sign):
+            return
+        while time.monotonic() < deadline and not (sign is signal.SIGINT and process.poll() is not None):
+            time.sleep(0.02)
+            process.poll()
+            if not _reach(process, 0):
+                return
 
 
-def _signal(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
+def _reach(process: subprocess.Popen[bytes], sign: int) -> bool:
+    """Send a signal to the process's group; False when nobody is left in it."""
+    try:
         os.killpg(process.pid, sign)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _name(words: Sequence[str]) -> str:

@@ -152,7 +152,7 @@ class _Live(_Base):
         self._task = self._bar.add_task(f"[dim]{self._count()}[/] {escape(title)}", total=None, line="")
 
     def end(self, how: Ending) -> None:
-        self._bar.update(self._task, visible=False)
+        self._bar.update(self._task, visible=False, refresh=True)
         self._console.print(
             f"{_MARKS[how]} [dim]{self._count()}[/] {escape(self._title)} [dim]{self._ending(how)}[/]", highlight=False
         )
@@ -161,7 +161,8 @@ class _Live(_Base):
         self._console.print(f"        [dim]{escape(text)}[/]", highlight=False)
 
     def advance(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)
+        known = self._bar.tasks[-1].total == total
+        self._bar.update(self._task, completed=done, total=total, refresh=not known)
 
     def tail(self, line: str) -> None:
         room = max(10, self._console.width - len(self._title) - 48)

@@ -85,16 +85,14 @@ def replace_step(failure: Failure, title: str) -> Failure:
     return Failure(failure.cause, failure.remedy, step=failure.step or title)
 
 
-def together(*jobs: Callable[[], None]) -> None:
+def together(*jobs: Callable[[], object]) -> None:
     """Run jobs at the same time, each in a thread; the first failure ends the commands of the others and is raised."""
     with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            interrupt_commands()
-            raise
-        failed = [future for future in futures if future.done() and future.exception()]
-        if failed:
-            interrupt_commands()
-            failed[0].result()
+            ended = wait(futures, return_when=FIRST_EXCEPTION).done
+        finally:
+            while wait(futures, timeout=0.1).not_done:  # a job that was interrupted may have begun its next command
+                interrupt_commands()
+    for future in ended:
+        future.result()
