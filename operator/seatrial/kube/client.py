@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 import httpx2
 from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.config.kubeconfig import SingleConfig
+from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 from lightkube.types import CascadeType, PatchType
+from yaml import YAMLError
 
 from seatrial.api.names import FIELD_MANAGER
-from seatrial.kube.errors import ApiFailure, NotFound, Unavailable, failure
+from seatrial.kube.errors import ApiFailure, NotFound, Unavailable, Unconfigured, failure
 from seatrial.kube.kinds import ALL, Kind, kind_of
 
 Object = dict[str, Any]
@@ -35,9 +37,12 @@ def configuration(context: str | None = None) -> SingleConfig:
 
     >>> kube = Kube(configuration("kind-seatrial"))  # doctest: +SKIP
     """
-    found = KubeConfig.from_env().get(context)
+    try:
+        found = KubeConfig.from_env().get(context)
+    except (ConfigError, YAMLError) as error:
+        raise Unconfigured(" ".join(str(error).split())) from error
     if found is None:
-        raise Unavailable(f"no context {context} in the kubeconfig")
+        raise Unconfigured(f"no context {context} in the kubeconfig")
     return found
 
 

@@ -42,6 +42,10 @@ class Unavailable(ApiFailure):
     """No answer, no answer in time, or one that says that the server is in trouble: later."""
 
 
+class Unconfigured(Unavailable):
+    """Nobody said where the API server is: no kubeconfig, no such context, or one that can't be read."""
+
+
 class NameTaken(ApiFailure):
     """An object of a name that we need is there, and it isn't ours. It is left alone."""
 

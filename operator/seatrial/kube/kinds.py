@@ -35,6 +35,7 @@ JOB = Kind("batch", "v1", "Job", "jobs")
 AUTOSCALER = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
+ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 
 GATEWAY = Kind("networking.istio.io", "v1", "Gateway", "gateways")
@@ -61,7 +62,7 @@ OWNED = (
 )
 """What the operator makes for a MeshService beside its Revisions and copies of ConfigMaps."""
 
-ALL = (*OWNED, MESH_SERVICE, REVISION, NAMESPACE, POD, CONFIG_MAP, EVENT, LEASE)
+ALL = (*OWNED, MESH_SERVICE, REVISION, NAMESPACE, POD, CONFIG_MAP, EVENT, ROLE_BINDING, LEASE)
 
 _BY_NAME = {(k.api_version, k.name): k for k in ALL}
 
