@@ -15,7 +15,7 @@ SILENCE = 60.0  # seconds without a beat after which the process is taken for st
 
 @dataclass
 class Health:
-    """What the probes ask: `beat` is called whenever the process moves, and `ready` is true once its caches are full."""
+    """What the probes ask: `beat` is called whenever the process moves, and `ready` says that its caches are full."""
 
     clock: Callable[[], float] = time.monotonic
     ready: Callable[[], bool] = lambda: False
