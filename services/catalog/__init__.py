@@ -1,0 +1,1 @@
+"""What the shop sells. Simple on purpose: a table in memory, read at start, and queries on it."""

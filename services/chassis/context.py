@@ -1,0 +1,78 @@
+"""What is known about the request that is being served, for code that has no request in its hands.
+
+The inbound layer writes it, the outbound client and the log formatter read it. It lives in a context variable, so each
+request has its own and tasks that a handler starts share their request's.
+"""
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import uuid4
+
+from starlette.datastructures import Headers
+
+from chassis import identity
+
+REQUEST_ID: Final = "x-request-id"
+SERVED_BY: Final = "x-served-by"
+DEADLINE: Final = "x-deadline-ms"
+ENVOY_DEADLINE: Final = "x-envoy-expected-rq-timeout-ms"
+FAULT: Final = "x-fault"
+FAULT_SERVICE: Final = "x-fault-service"
+
+PROPAGATED: Final = (FAULT, FAULT_SERVICE)
+"""Headers that travel unchanged along a chain of calls. Trace context and baggage are OpenTelemetry's to carry."""
+
+_LONGEST_REQUEST_ID = 128
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request. ``deadline`` is on the monotonic clock, in seconds."""
+
+    request_id: str
+    deadline: float
+    caller: str | None = None
+    propagated: dict[str, str] = field(default_factory=dict)
+    upstreams: list[str] = field(default_factory=list)
+    trace_id: str | None = None
+    span_id: str | None = None
+
+    def remaining(self) -> float:
+        """Seconds left for this request; zero or less when its time is over."""
+        return self.deadline - time.monotonic()
+
+    def reserve_upstream(self) -> int:
+        """Take the next place in the chain of upstreams, so that it shows calls in the order they were made."""
+        self.upstreams.append("")
+        return len(self.upstreams) - 1
+
+
+_current: ContextVar[RequestContext | None] = ContextVar("request", default=None)
+
+
+def current() -> RequestContext | None:
+    """The request being served, or None outside of one."""
+    return _current.get()
+
+
+def begin(headers: Headers, *, timeout: float) -> RequestContext:
+    """Start the context of a request from its headers; ``timeout`` in seconds is the most it may take."""
+    request_id = headers.get(REQUEST_ID, "")
+    if not request_id.isprintable() or not 0 < len(request_id) <= _LONGEST_REQUEST_ID:
+        request_id = str(uuid4())
+    context = RequestContext(
+        request_id=request_id,
+        deadline=time.monotonic() + _budget(headers, timeout),
+        caller=identity.caller(headers.get(identity.HEADER)),
+        propagated={name: value for name in PROPAGATED if (value := headers.get(name)) is not None},
+    )
+    _current.set(context)
+    return context
+
+
+def _budget(headers: Headers, timeout: float) -> float:
+    """Seconds that the caller still waits, as far as it says so, and never more than our own limit."""
+    budgets = [int(value) / 1000 for name in (DEADLINE, ENVOY_DEADLINE) if (value := headers.get(name, "")).isdecimal()]
+    return min([timeout, *(budget for budget in budgets if budget > 0)])

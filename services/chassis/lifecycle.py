@@ -1,0 +1,69 @@
+"""Where a process is in its life, and when it may end.
+
+An end that loses no request has three parts. On SIGTERM the process says that it isn't ready, and goes on serving, for
+callers learn of it a moment later; each answer tells its connection to close, so callers move elsewhere one answer at a
+time, never in the middle of one. When callers had their time and nothing arrives any more, the process stops
+listening. What is under way then is finished. Decides only, on a clock that it is given; ``server`` acts on it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_QUIET: Final = 0.5
+"""Seconds without a request after which no caller is taken to send here any more."""
+
+
+class Lifecycle:
+    """State of one process. ``settle`` and ``drain`` are the least and the most seconds from SIGTERM to the end."""
+
+    def __init__(self, *, settle: float, drain: float, clock: Callable[[], float]) -> None:
+        self._settle = settle
+        self._drain = drain
+        self._clock = clock
+        self._started = False
+        self._draining_since: float | None = None
+        self._last_end = clock()
+        self.in_flight = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether callers should send requests here."""
+        return self._started and not self.draining
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process is on its way out."""
+        return self._draining_since is not None
+
+    def start(self) -> None:
+        """Everything that requests need is there."""
+        self._started = True
+
+    def begin_drain(self) -> None:
+        """The process was asked to end. Asking again changes nothing."""
+        if self._draining_since is None:
+            self._draining_since = self._clock()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """A request is under way in this block."""
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self._last_end = self._clock()
+
+    def may_stop(self) -> bool:
+        """Whether the process may stop listening now."""
+        if self._draining_since is None:
+            return False
+        elapsed = self._clock() - self._draining_since
+        quiet = self._clock() - self._last_end >= min(_QUIET, self._settle)
+        return elapsed >= self._drain or (elapsed >= self._settle and self.in_flight == 0 and quiet)
+
+    def time_left(self) -> float:
+        """Seconds until the drain time is over, 1 at least: for requests under way when listening stops."""
+        elapsed = 0.0 if self._draining_since is None else self._clock() - self._draining_since
+        return max(1.0, self._drain - elapsed)

@@ -1,0 +1,142 @@
+"""Calls to other services: a total deadline, the headers that travel along, one span, and an answer or a problem.
+
+One try only. The mesh repeats what is safe to repeat, by the policy of the callee's MeshService, and it knows which
+pods are failing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from chassis import context
+from chassis.metrics import Metrics
+from chassis.problems import Problem
+from chassis.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+
+Query = Sequence[tuple[str, str | int]]
+
+_LIMITS = httpx.Limits(max_connections=512, max_keepalive_connections=64)
+
+
+class UpstreamUnavailable(Problem):
+    """A service that this one needs gave no answer."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"{upstream} could not be reached. Try again in a moment.",
+            kind="upstream-unavailable",
+            title="Upstream unavailable",
+            headers={"retry-after": "1"},
+            upstream=upstream,
+        )
+
+
+class UpstreamTimeout(Problem):
+    """A service that this one needs took longer than there was time."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(
+            HTTPStatus.GATEWAY_TIMEOUT,
+            f"{upstream} did not answer in the time that this request had. Try again, or allow more time.",
+            kind="upstream-timeout",
+            title="Upstream timeout",
+            upstream=upstream,
+        )
+
+
+class Upstream:
+    """Another service, by its name and base URL."""
+
+    def __init__(self, name: str, base_url: str, *, timeout: float, metrics: Metrics, telemetry: Telemetry) -> None:
+        self.name = name
+        self._timeout = timeout
+        self._metrics = metrics
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=None, limits=_LIMITS, trust_env=False)  # noqa: S113 - see request
+        telemetry.instrument(self._client)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Ask and return whatever the service answers, errors included.
+
+        The call gets what is left of the time of the request being served. Raises ``UpstreamUnavailable`` and
+        ``UpstreamTimeout`` when there is no answer.
+        """
+        request = context.current()
+        remaining = request.remaining() if request else self._timeout
+        if remaining <= 0:
+            raise UpstreamTimeout(self.name)
+        place = request.reserve_upstream() if request else 0
+        started, outcome = time.perf_counter(), "cancelled"
+        try:
+            async with asyncio.timeout(remaining):
+                response = await self._client.request(
+                    method,
+                    path,
+                    params=httpx.QueryParams(list(query)),
+                    content=content,
+                    headers={**(headers or {}), **_travelling(request, remaining)},
+                )
+            outcome = str(response.status_code)
+        except TimeoutError as error:
+            outcome = "timeout"
+            raise UpstreamTimeout(self.name) from error
+        except httpx.TransportError as error:
+            outcome = "unreachable"
+            _log.warning("call failed", extra={"upstream": self.name, "cause": repr(error)})
+            raise UpstreamUnavailable(self.name) from error
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.called(upstream=self.name, method=method, outcome=outcome, seconds=seconds)
+        if request:
+            request.upstreams[place] = response.headers.get(context.SERVED_BY, "")
+        return response
+
+    async def get_json(self, path: str, *, query: Query = ()) -> Any:  # noqa: ANN401 - JSON is anything
+        """GET a JSON document. Raises a ``Problem`` with the same status where the answer isn't a success."""
+        response = await self.request("GET", path, query=query)
+        if not response.is_success:
+            raise relayed(self.name, response)
+        return response.json()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+
+def relayed(upstream: str, response: httpx.Response) -> Problem:
+    """An upstream's failure as a problem of our own: its status, and that it wasn't us.
+
+    A bug upstream (500 and the like) is 502 here, because this service itself is well.
+    """
+    passed_on = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+    failed = response.is_server_error and response.status_code not in passed_on
+    return Problem(
+        HTTPStatus.BAD_GATEWAY if failed else response.status_code,
+        f"{upstream} answered {response.status_code}.",
+        kind="upstream-error",
+        title="Upstream error",
+        upstream=upstream,
+        upstreamStatus=response.status_code,
+    )
+
+
+def _travelling(request: context.RequestContext | None, remaining: float) -> dict[str, str]:
+    deadline = {context.DEADLINE: str(max(1, int(remaining * 1000)))}
+    if request is None:
+        return deadline
+    return {**request.propagated, context.REQUEST_ID: request.request_id, **deadline}

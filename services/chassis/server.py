@@ -1,0 +1,77 @@
+"""Uvicorn, with an end that loses no request.
+
+Uvicorn itself stops listening at SIGTERM, while callers still send: their connections are refused or, when idle, closed
+under a request that is on its way. Here SIGTERM only begins to drain (see ``lifecycle``), and uvicorn's own shutdown
+runs when nobody sends any more. SIGINT, from a developer's keyboard, ends at once, after requests under way.
+"""
+
+import logging
+import signal
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from chassis.lifecycle import Lifecycle
+from chassis.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """Ends when the lifecycle says so."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._draining_said = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain on SIGTERM; not handing it on also makes the exit code 0. Runs in a signal handler."""
+        self._lifecycle.begin_drain()
+        if sig != signal.SIGTERM:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, ten times a second, whether it is time to stop listening."""
+        if self._lifecycle.draining and not self._draining_said:
+            self._draining_said = True
+            _log.info("draining", extra={"inFlight": self._lifecycle.in_flight})
+        if self._lifecycle.may_stop():
+            left = self._lifecycle.time_left()
+            _log.info("stopping", extra={"inFlight": self._lifecycle.in_flight, "secondsLeft": round(left, 1)})
+            self.config.timeout_graceful_shutdown = round(left)
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def run(app: ASGIApp, settings: Settings, lifecycle: Lifecycle) -> None:
+    """Serve an application until the process is asked to end and nothing is under way any more."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=round(settings.keep_alive),
+        timeout_graceful_shutdown=round(settings.shutdown_drain),
+    )
+    listener = _listen(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    _log.info("listening on port %d", port, extra={"port": port, "faults": settings.faults})
+    _Server(config, lifecycle).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=_BACKLOG)
+    except OSError as error:
+        sys.exit(f"can't listen on {host}:{port}: {error.strerror}. Free the port, or choose another by PORT.")

@@ -1,0 +1,68 @@
+"""OpenTelemetry: spans for requests and calls, trace context from hop to hop, export only where there is a collector.
+
+Without a collector a service still gives every request a trace id for its logs and hands on what it was given, but
+decides to sample nothing itself, which costs next to nothing. A caller's decision to sample is kept either way.
+"""
+
+import os
+
+import httpx
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+from starlette.types import Scope
+
+from chassis.settings import Settings
+
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""Paths that the platform asks for: no traces, no request logs, no faults."""
+
+
+class Telemetry:
+    """Tracing of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        # The instrumentation of httpx still names attributes as of 2022 unless told otherwise.
+        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+        resource = Resource.create(
+            {
+                "service.name": settings.service,
+                "service.version": settings.revision,
+                "service.namespace": settings.namespace,
+                "service.instance.id": settings.pod,
+            }
+        )
+        if settings.otlp_endpoint is None:
+            self._provider = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_OFF))
+        else:
+            # Heavy to import (protobuf, requests), and most pods of a test cluster have no collector.
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+            self._provider = TracerProvider(resource=resource)
+            self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+
+    def for_server(self) -> TelemetryConfig:
+        """Settings of FastAPI's own tracing: a span a request. Metrics and logs are the chassis'."""
+        return {
+            "tracer_provider": self._provider,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+            "exclude": _is_probe,
+        }
+
+    def instrument(self, client: httpx.AsyncClient) -> None:
+        """Give calls of a client their spans and their trace context."""
+        HTTPXClientInstrumentor.instrument_client(client, tracer_provider=self._provider)
+
+    def shutdown(self) -> None:
+        """Send what is left. Blocks for as long as the exporter's timeout."""
+        self._provider.shutdown()
+
+
+def _is_probe(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["path"] in PROBES

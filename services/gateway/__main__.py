@@ -1,0 +1,29 @@
+"""Runs the gateway: ``python -m gateway``."""
+
+from pydantic import Field
+
+from chassis.service import Service
+from chassis.settings import Settings, load
+from gateway import api
+
+
+class GatewaySettings(Settings):
+    """Settings of the gateway."""
+
+    service: str = Field("gateway", validation_alias="SEATRIAL_SERVICE")
+    orders_url: str = Field("http://orders", description="Base URL of orders.")
+    catalog_url: str = Field("http://catalog", description="Base URL of the catalog.")
+
+
+def main() -> None:
+    """Compose and run."""
+    settings = load(GatewaySettings)
+    service = Service(settings, title="Gateway", description="The shop as its users see it.")
+    orders = service.upstream("orders", settings.orders_url)
+    catalog = service.upstream("catalog", settings.catalog_url)
+    service.offer(api.router(orders=orders, catalog=catalog))
+    service.run()
+
+
+if __name__ == "__main__":
+    main()

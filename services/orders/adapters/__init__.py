@@ -1,0 +1,1 @@
+"""What fills the ports: the catalog over HTTP, signed ids, memory."""

@@ -1,0 +1,1 @@
+"""The rules of ordering. No framework, no network, no clock."""
