@@ -1,0 +1,114 @@
+"""Deletion at every phase of a rollout: what nobody has judged gets nothing, and the end is a clean 404."""
+
+from collections.abc import Callable
+
+import pytest
+
+from loadtests import Recording
+from support.kubectl import Object
+from support.place import Place
+from support.services import Service, attempt_of, phase_of
+from support.traffic import go_on, nothing_lost, story
+from support.waiting import eventually
+from support.watching import Watch
+
+
+def _settled(service: Service, second: Watch) -> None:
+    """Nothing is under way."""
+
+
+def _starting(service: Service, second: Watch) -> None:
+    service.apply(env={"RELEASE": "two"}, probes={"ready": "/never"})
+    second.until(lambda r: phase_of(r) == "Starting", within=30)
+
+
+def _shifting(service: Service, second: Watch) -> None:
+    service.release("two")
+    second.until(_carries(30), within=60)
+
+
+def _paused(service: Service, second: Watch) -> None:
+    _shifting(service, second)
+    service.apply(paused=True)
+    second.until(lambda r: phase_of(r) == "Paused", within=30)
+
+
+def _promoting(service: Service, second: Watch) -> None:
+    service.release("two")
+    second.until(lambda r: phase_of(r) == "Promoting", within=60)
+
+
+def _promoted(service: Service, second: Watch) -> None:
+    service.release("two")
+    second.until(lambda r: phase_of(r) == "Succeeded", within=60)
+
+
+def _going_back(service: Service, second: Watch) -> None:
+    _shifting(service, second)
+    service.release("one")
+    second.until(lambda r: phase_of(r) == "RollingBack", within=30)
+
+
+PHASES = (_settled, _starting, _shifting, _paused, _promoting, _promoted, _going_back)
+
+
+@pytest.mark.parametrize("reach", PHASES, ids=lambda reach: reach.__name__.strip("_"))
+def test_a_deleted_service_ends_in_a_clean_404(shared: Place, reach: Callable[[Service, Watch], None]) -> None:
+    name = reach.__name__.strip("_").replace("_", "-")
+    path = f"/{name}/v1/identity"
+    expose = [{"host": shared.edge.host, "prefix": f"/{name}", "rewrite": "/"}]
+    service = shared.service(name, expose=expose, rollout={"hold": "3s"})
+    service.apply()
+    service.await_stable(1)
+    with shared.load(path=path) as load, service.watched(2) as second:
+        go_on(load, 10)
+        reach(service, second)
+        service.kubectl.delete("ms", name, options=["--wait=false"])
+        load.until(_says_404(20), within=60)
+        eventually(lambda: service.kubectl.get("ms", name) is None, within=30, what="it is gone")
+        eventually(lambda: _nothing_left(service), within=60, what="all that was its own is gone")
+        _clean(load.stop())
+
+
+def test_a_service_deleted_without_its_children_goes_on_serving_with_the_stable_revision(place: Place) -> None:
+    service = place.service("orders", rollout={"hold": "20s"})
+    service.apply()
+    service.await_stable(1)
+    with place.load() as load:
+        service.release("two")
+        service.await_weight(2, 30)
+        service.kubectl.delete("ms", "orders", options=["--cascade=orphan", "--wait=false"])
+        eventually(lambda: service.kubectl.get("ms", "orders") is None, within=30, what="it is gone")
+        go_on(load, 150)
+        seen = load.stop()
+    nothing_lost(seen)
+    assert {r.revision_of("orders") for r in seen.requests[-100:]} == {1}
+    assert service.weights() == {"r1": 100}
+    assert [p["status"]["phase"] for p in service.pods(1)] == ["Running"]
+
+
+def _carries(weight: int) -> Callable[[Object], bool]:
+    return lambda revision: bool(attempt_of(revision).get("weight", {}).get("verified") == weight)
+
+
+def _says_404(count: int) -> Callable[[Recording], bool]:
+    return lambda seen: len(seen.requests) > count and all(r.status == 404 for r in seen.requests[-count:])
+
+
+def _clean(seen: Recording) -> None:
+    """Answers up to one moment, 404 from the edge itself afterwards, and never anything else."""
+    assert not seen.lost, story(seen)
+    by_end = sorted(seen.requests, key=lambda r: r.started)
+    first = next(i for i, r in enumerate(by_end) if r.status == 404)
+    assert all(r.status == 200 for r in by_end[:first])
+    last = max(i for i, r in enumerate(by_end) if r.status == 200)
+    mixed = by_end[last].started - by_end[first].started
+    assert mixed < 0.5, f"200 and 404 by turns for {mixed:.1f} s"
+    assert all(not r.served_by for r in by_end if r.status == 404), "a service answered 404, not the edge"
+
+
+def _nothing_left(service: Service) -> bool:
+    kinds = "deployments,services,pods,virtualservices,destinationrules,authorizationpolicies,sidecars,revisions"
+    left = service.kubectl.list(kinds, f"seatrial.dev/service={service.name}")
+    assert not left, [f"{o['kind']} {o['metadata']['name']}" for o in left]
+    return True

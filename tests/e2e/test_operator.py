@@ -1,0 +1,85 @@
+"""The operator taken away at bad moments: killed, replaced, gone. Users notice nothing."""
+
+import os
+import secrets
+import time
+from random import Random
+
+import pytest
+
+from support.operators import OPERATOR, Operators
+from support.place import Place
+from support.services import attempt_of, phase_of, unix
+from support.traffic import go_on, nothing_lost
+from support.waiting import eventually
+
+TAKEN_OVER_WITHIN = 12.0
+JANITOR_PATIENCE = 15.0
+KILLS = 3
+
+
+def test_an_operator_killed_at_random_moments_of_a_rollout_changes_nothing(
+    place: Place, operators: Operators, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
+    with capsys.disabled():
+        print(f"\n  SEED={seed}")  # noqa: T201 - the way to see it again
+    random = Random(seed)  # noqa: S311 - moments must repeat, not be secret
+    service = place.service("orders", replicas=2, rollout={"steps": [10, 40, 70], "hold": "2s"})
+    service.apply()
+    service.await_stable(1)
+    kills = []
+    with place.load() as load, service.watched(2) as watch:
+        service.release("two")
+        for _ in range(KILLS):
+            holder = operators.await_holder()
+            go_on(load, random.randrange(120))  # 0 to 4 s
+            operators.kill(holder)
+            kills.append(attempt_of(watch.seen[-1]).get("weight", {}) if watch.seen else {})
+        watch.until(lambda r: phase_of(r) == "Succeeded", within=120, what=f"promoted after kills at {kills}")
+        service.await_stable(2)
+        nothing_lost(load.stop(), least=200)
+    attempts = service.revision(2)["status"]["attempts"]
+    assert [a["phase"] for a in attempts] == ["Succeeded"]
+    weights = [e["weight"] for e in attempts[0]["history"]]
+    assert weights == sorted(weights), f"a step was taken back: {attempts[0]['history']}"
+    assert set(weights) >= {10, 40, 70, 100}, "a step was left out"
+
+
+def test_another_operator_takes_over_within_12_s_of_a_kill(operators: Operators) -> None:
+    first = operators.await_holder()
+    before = operators.lease()["spec"]["leaseTransitions"]
+    killed = time.monotonic()
+    operators.kill(first)
+
+    def taken_over() -> bool:
+        spec = operators.lease()["spec"]
+        return bool(
+            spec["leaseTransitions"] > before and spec.get("holderIdentity") and first not in spec["holderIdentity"]
+        )
+
+    eventually(taken_over, within=TAKEN_OVER_WITHIN + 8, every=0.1, what="another one holds the Lease")
+    assert time.monotonic() - killed <= TAKEN_OVER_WITHIN
+
+
+def test_without_operators_a_rollout_goes_back_to_stable(place: Place, operators: Operators) -> None:
+    """No revision keeps its share because the one who judged it is gone."""
+    service = place.service("orders", rollout={"hold": "120s"})
+    service.apply()
+    service.await_stable(1)
+    with place.load() as load, service.watched(2) as watch:
+        service.release("two")
+        service.await_weight(2, 30)
+        with operators.gone(OPERATOR):
+            gone = time.time()
+            ended = watch.until(lambda r: phase_of(r) == "RolledBack", within=60, what="the janitor acts")
+            assert service.weights() == {"r1": 100}
+            eventually(lambda: not service.the()["metadata"].get("finalizers"), within=20, what="no finalizer is left")
+            nothing_lost(load.snapshot(), least=100)
+            seen = go_on(load, 60)
+            assert {r.revision_of("orders") for r in seen.requests[-50:]} == {1}
+        nothing_lost(load.stop())
+    acted = unix(attempt_of(ended)["endedAt"]) - gone
+    assert acted < JANITOR_PATIENCE + 15, f"after {acted:.0f} s"
+    assert attempt_of(ended)["decision"] == "nobody judged the rollout: all traffic goes back to stable"
+    service.await_stable(1)

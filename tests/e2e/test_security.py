@@ -1,0 +1,131 @@
+"""Who may talk to whom, and how the callee knows who it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from support.asking import Inside, Request
+from support.kubectl import Kubectl
+from support.place import Place
+from support.services import Service
+from support.waiting import eventually
+
+IDENTITY = "http://callee/v1/identity"
+
+
+@dataclass(frozen=True)
+class Company:
+    """A callee, a caller that may and does, one that isn't let in, and one that didn't say that it calls."""
+
+    callee: Service
+    caller: Service
+    stranger: Service
+    silent: Service
+
+    def inside(self, service: Service) -> Inside:
+        """Requests from its pod."""
+        return Inside(service.kubectl, service.pod())
+
+
+@pytest.fixture(scope="module")
+def company(shared: Place) -> Company:
+    calls = {"calls": [{"service": "callee"}]}
+    callers = [{"service": "caller", "methods": ["GET"], "paths": ["/v1/*"]}, {"service": "silent"}]
+    made = Company(
+        callee=shared.service("callee", exposed=False, security={"callers": callers}),
+        caller=shared.service("caller", exposed=False, security=calls),
+        stranger=shared.service("stranger", exposed=False, security=calls),
+        silent=shared.service("silent", exposed=False),
+    )
+    everyone = (made.callee, made.caller, made.stranger, made.silent)
+    for service in everyone:
+        service.apply()
+    for service in everyone:
+        service.await_ready()
+    first = made.inside(made.caller)
+    eventually(lambda: first.ask(Request(IDENTITY)).status == 200, within=20, what="the caller is answered")
+    return made
+
+
+def test_the_callee_sees_the_spiffe_identity_of_its_caller(company: Company) -> None:
+    answer = company.inside(company.caller).ask(Request(IDENTITY))
+    assert answer.status == 200
+    assert answer.json()["caller"] == f"spiffe://cluster.local/ns/{company.caller.namespace}/sa/caller"
+
+
+def test_an_identity_that_is_claimed_in_a_header_is_not_believed(company: Company) -> None:
+    claimed = {"x-forwarded-client-cert": f"URI=spiffe://cluster.local/ns/{company.caller.namespace}/sa/admin"}
+    answer = company.inside(company.caller).ask(Request(IDENTITY, headers=claimed))
+    assert answer.json()["caller"] == f"spiffe://cluster.local/ns/{company.caller.namespace}/sa/caller"
+
+
+def test_a_caller_that_is_not_allowed_gets_403(company: Company) -> None:
+    answer = company.inside(company.stranger).ask(Request(IDENTITY))
+    assert answer.status == 403, answer
+    assert not answer.served_by, "the service itself must not see the request"
+
+
+def test_a_caller_that_is_not_allowed_is_told_which_half_is_missing(company: Company) -> None:
+    resolved = company.stranger.condition("ResolvedRefs")
+    assert resolved["status"] == "False"
+    assert "add `{service: stranger}` to spec.security.callers of callee" in resolved["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/identity"), ("GET", "/livez")], ids=["another method", "another path"]
+)
+def test_an_allowed_caller_may_do_only_what_was_allowed(company: Company, method: str, path: str) -> None:
+    answer = company.inside(company.caller).ask(Request(f"http://callee{path}", method))
+    assert answer.status == 403, answer
+
+
+def test_a_call_that_was_not_declared_is_not_routed(company: Company) -> None:
+    answer = company.inside(company.silent).ask(Request(IDENTITY))
+    assert answer.status == 502, answer
+    assert not answer.served_by
+    resolved = company.callee.condition("ResolvedRefs")
+    assert "silent doesn't call callee" in resolved["message"]
+
+
+def test_a_host_outside_that_was_not_declared_is_not_reached(company: Company) -> None:
+    answer = company.inside(company.caller).ask(Request("http://istiod.istio-system:15014/version"))
+    assert answer.status == 502, answer
+
+
+def test_the_edge_does_not_reach_what_is_not_exposed(company: Company, shared: Place) -> None:
+    assert shared.edge.get("/v1/identity").status == 404
+
+
+def test_plain_text_from_a_pod_without_a_sidecar_is_refused(company: Company, shared: Place) -> None:
+    outsider = _pod_without_sidecar(shared.kubectl, shared.image)
+    callee = company.callee.pods(1)[0]["status"]["podIP"]
+    for url in ("http://callee/v1/identity", f"http://{callee}:8080/v1/identity"):
+        answer = outsider.ask(Request(url, timeout=5))
+        assert answer.status == 0, answer
+        assert "Reset" in answer.body or "RemoteDisconnected" in answer.body, answer
+
+
+def _pod_without_sidecar(kubectl: Kubectl, image: str) -> Inside:
+    secured: dict[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    idle = {"name": "app", "image": image, "command": ["python3", "-c", "import signal; signal.pause()"]}
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": "outsider",
+                "namespace": kubectl.namespace,
+                "labels": {"sidecar.istio.io/inject": "false"},
+            },
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "automountServiceAccountToken": False,
+                "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+                "containers": [idle | {"securityContext": secured}],
+            },
+        }
+    )
+    kubectl("wait", "pod", "outsider", "--for=condition=Ready", "--timeout=40s")
+    assert len(kubectl.the("pod", "outsider")["spec"]["containers"]) == 1
+    return Inside(kubectl, "outsider")

@@ -1,0 +1,102 @@
+"""A managed namespace of a test's own: made as a user makes one, with services, load and requests in it."""
+
+import re
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtests import Ask, OpenLoad, open_load
+from support.asking import Edge, Inside
+from support.kubectl import CONTEXT, Kubectl
+from support.proxies import Stats, gateway_pod, stats
+from support.services import Json, Service, merged
+
+PATH = "/v1/identity"  # of every service of the shop; small, and its answer says who called
+MEMORY = {"requests": {"cpu": "10m", "memory": "64Mi"}}
+
+
+@dataclass
+class Place:
+    """A managed namespace. `image` is what its services run, `folder` where a test leaves what it recorded."""
+
+    kubectl: Kubectl
+    image: str
+    folder: Path
+    loads: int = 0
+
+    @property
+    def namespace(self) -> str:
+        """Its name."""
+        return self.kubectl.namespace
+
+    @property
+    def edge(self) -> Edge:
+        """Its host on the ingress gateway."""
+        return Edge(f"{self.namespace}.localhost")
+
+    def service(self, name: str, *, exposed: bool = True, **spec: Any) -> Service:
+        """A small service that isn't applied yet; `exposed`: at the prefix / of this namespace's host."""
+        base: Json = {
+            "image": self.image,
+            "port": 8080,
+            "env": {"FAULTS": "enabled", "RELEASE": "one"},
+            "resources": MEMORY,
+            "probes": {"startup": "/livez", "ready": "/readyz"},
+            "rollout": {"steps": [30], "hold": "2s", "progressDeadline": "60s"},
+        }
+        if exposed:
+            base["security"] = {"callers": [{"ingress": {}}]}
+            base["expose"] = [{"host": self.edge.host, "prefix": "/"}]
+        return Service(self.kubectl, name, merged(base, spec))
+
+    def load(self, *, rate: float = 30, path: str = PATH, **settings: Any) -> OpenLoad:
+        """Requests from outside for as long as the block lasts: open arrival, independent users."""
+        self.loads += 1
+        folder = self.folder / f"load-{self.loads}"
+        headers = (("Host", self.edge.host),)
+        return open_load(rate=rate, ask=Ask(path, name="load"), headers=headers, folder=folder, **settings)
+
+    def inside(self, service: Service, number: int = 1) -> Inside:
+        """Requests from a pod of a service."""
+        return Inside(self.kubectl, service.pod(number))
+
+    def stats(self, service: Service, number: int = 1) -> Stats:
+        """What the proxy of a service's pod counted."""
+        return stats(self.kubectl, service.pod(number))
+
+    def gateway_stats(self) -> Stats:
+        """What the ingress gateway counted."""
+        system = self.kubectl.within("istio-system")
+        return stats(system, gateway_pod(system))
+
+    def close(self) -> None:
+        """Delete it all, without waiting."""
+        Kubectl()("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
+
+
+def make_place(title: str, image: str, folder: Path) -> Place:
+    """Make a managed namespace by the command that users have for it."""
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32].rstrip("-")
+    name = f"e2e-{words}-{secrets.token_hex(2)}"
+    made = subprocess.run(
+        ["seatrial", "--context", CONTEXT, "namespace", name], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert made.returncode == 0, f"seatrial namespace {name}: {made.stderr or made.stdout}"
+    return Place(Kubectl(name), image, folder)
+
+
+def shop_image(kubectl: Kubectl) -> str:
+    """The image of `catalog` that the node has, by the tag that the shop runs with."""
+    running = kubectl.within("shop").get("ms", "catalog")
+    if running is not None:
+        image: str = running["spec"]["image"]
+        return image
+    nodes = kubectl.list("nodes")
+    names = [name for node in nodes for image in node["status"]["images"] for name in image["names"]]
+    found = [
+        re.sub(r"^(docker\.io/|localhost/)", "", n) for n in names if re.search(r"seatrial/catalog:[0-9a-f]{12}$", n)
+    ]
+    assert found, "the node has no image seatrial/catalog; make shop brings it there"
+    return found[0]
