@@ -15,7 +15,7 @@ from chassis.settings import Settings
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 UNMATCHED: Final = "unmatched"
 
-disable_created_metrics()  # a timestamp for each series doubles them and nobody asks for it
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp for each series doubles them and nobody asks for it
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
