@@ -159,8 +159,8 @@ def pip_settings(listing: str) -> str:
         name, _, value = line.partition("=")
         setting = name.rpartition(".")[2]
         if setting in _PIP_SETTINGS:
-            found[setting] = value.strip("'\"").replace("%", "%%")
-    config = configparser.ConfigParser()
+            found[setting] = value.strip("'\"")
+    config = configparser.RawConfigParser()  # as pip reads it
     config["global"] = dict(sorted(found.items()))
     text = io.StringIO()
     config.write(text)

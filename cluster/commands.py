@@ -20,7 +20,7 @@ from typing import IO, Protocol
 from cluster.cache import cache_root
 
 _KEPT_RUNS = 20
-# How a command is asked to end, and the seconds it gets each time. What ignores SIGINT, as a shell's background jobs do,
+# How a command is asked to end, and the seconds it gets each time. What ignores SIGINT (a shell's background jobs do)
 # is asked again as soon as its leader is gone.
 _ASKING = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 

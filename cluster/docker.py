@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -195,7 +195,7 @@ def configured(file: Path) -> bool:
     return _read_config(file).get("default-runtime") == RUNTIME
 
 
-def with_runtime(config: dict[str, object]) -> dict[str, object]:
+def with_runtime(config: Mapping[str, object]) -> dict[str, object]:
     """Add the wrapper to a Docker configuration as its default runtime; the rest of it stays."""
     runtimes = config.get("runtimes")
     known = runtimes if isinstance(runtimes, dict) else {}

@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from cluster.releases import Release, first_unready, is_deployed, pod_trouble
+
+
+def deployment(name: str, *, available: str = "True", generation: int = 1, observed: int = 1) -> dict[str, Any]:
+    conditions = [
+        {"type": "Progressing", "status": "True"},
+        {"type": "Available", "status": available, "message": "Deployment does not have minimum availability."},
+    ]
+    return {
+        "metadata": {"name": name, "generation": generation},
+        "status": {"observedGeneration": observed, "conditions": conditions},
+    }
+
+
+def listing(*items: dict[str, Any]) -> str:
+    return json.dumps({"items": items})
+
+
+def test_all_objects_must_have_the_condition() -> None:
+    assert first_unready(listing(deployment("a"), deployment("b")), "Available") is None
+    told = first_unready(listing(deployment("a"), deployment("b", available="False")), "Available")
+    assert told == "b: Deployment does not have minimum availability."
+
+
+def test_no_object_is_not_ready() -> None:
+    assert first_unready(listing(), "Available") == ""
+    assert first_unready("{}", "Available") == ""
+
+
+def test_a_condition_from_before_the_last_change_does_not_count() -> None:
+    assert first_unready(listing(deployment("a", generation=2)), "Available") == (
+        "a: Deployment does not have minimum availability."
+    )
+
+
+def test_an_object_nobody_has_looked_at_is_not_ready() -> None:
+    new = {"metadata": {"name": "orders", "generation": 1}}
+    assert first_unready(listing(new), "Ready") == "orders: not seen yet"
+
+
+def test_a_release_is_upgraded_when_chart_or_values_changed(tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("a: 1")
+    release = Release("shop", "shop", tmp_path, (("image.tag", "1"),))
+    status = json.dumps({"info": {"status": "deployed", "description": release.content}})
+    assert is_deployed(status, release.content)
+    other = Release("shop", "shop", tmp_path, (("image.tag", "2"),))
+    assert not is_deployed(status, other.content)
+    (tmp_path / "values.yaml").write_text("a: 2")
+    assert not is_deployed(status, release.content)
+
+
+def test_a_release_that_failed_or_is_not_there_is_not_deployed() -> None:
+    assert not is_deployed(json.dumps({"info": {"status": "failed", "description": "content x"}}), "content x")
+    assert not is_deployed("", "content x")
+
+
+def test_a_pod_that_does_not_run_says_why() -> None:
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
+    pod = {"metadata": {"name": "orders-1"}, "status": {"containerStatuses": [{"state": waiting}]}}
+    assert pod_trouble(listing(pod)) == "pod orders-1: ImagePullBackOff: Back-off pulling image"
+
+
+def test_a_pod_that_fits_nowhere_says_why() -> None:
+    condition = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient cpu."}
+    pod = {"metadata": {"name": "orders-1"}, "status": {"conditions": [condition]}}
+    assert pod_trouble(listing(pod)) == "pod orders-1: 0/1 nodes: Insufficient cpu."
+
+
+def test_pods_that_run_or_just_start_are_no_trouble() -> None:
+    starting = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    pod = {"metadata": {"name": "orders-1"}, "status": {"containerStatuses": [starting]}}
+    assert pod_trouble(listing(pod)) == ""
+    assert pod_trouble("{}") == ""
