@@ -12,19 +12,17 @@ CLUSTER := python -m cluster
 # $(call try,command,remedy)
 try = $(1) || { printf '\n✘ %s\n  → %s\n' 'failed: $(strip $(1))' '$(2)' >&2; exit 1; }
 
+CRDS := charts/seatrial/files/crds
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(LOCKARGS)
+
 IMAGES ?= auto
-USERS ?=
-RATE ?= 20
-DURATION ?= 60s
-SOAK ?=
-ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e soak bench bench-cluster lint format lock doctor cluster-up cluster-down install shop load \
-	uninstall clean-all
+.PHONY: help demo test e2e soak bench bench-cluster lint format crds lock doctor cluster-up cluster-down install shop load \
+	clean-all
 
 help: ## this list
-	+@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	+@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: shop ## from nothing to a rollout under load on a real mesh; leaves everything running
 	$(RUN) python -m demo $(ARGS) || exit 1
@@ -47,8 +45,8 @@ install: cluster-up ## build the operator and install it on the cluster
 shop: install ## build the sample shop and install it on the cluster
 	$(RUN) $(CLUSTER) shop || exit 1
 
-load: ## send load to the shop; USERS= or RATE=, DURATION=
-	$(RUN) python -m loadtests $(if $(USERS),--users $(USERS),--rate $(RATE)) --duration $(DURATION) $(ARGS) || exit 1
+load: ## send load to the shop; USERS= or RATE=, DURATION=, ARGS=--headless
+	$(RUN) python -m loadtests $(USERS:%=--users %) $(RATE:%=--rate %) $(DURATION:%=--duration %) $(ARGS) || exit 1
 
 e2e: shop ## tests against the cluster, which it brings up by itself
 	$(RUN) $(call try,pytest tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
@@ -67,13 +65,22 @@ lint: ## style, types, layers, generated files, charts
 	$(RUN) $(call try,ruff format --check --quiet .,make format)
 	$(RUN) $(call try,mypy,the types are named above)
 	$(RUN) $(call try,lint-imports,the broken layer is named above)
-	$(RUN) $(call try,python -m cluster.charts,make crds)
+	$(RUN) made=$$(mktemp -d); python -m seatrial.api.crd $$made >/dev/null; \
+		$(call try,diff -r $$made $(CRDS) >&2,make crds); rm -r $$made
+	$(RUN) ! command -v helm >/dev/null || $(call try,helm lint --strict --quiet charts/*,the template is named above)
 
 format: ## mend style where a machine can
 	$(RUN) ruff check --fix --quiet . ; ruff format --quiet . || exit 1
 
-lock: ## lock the newest versions of what pyproject.toml asks for
-	$(RUN) $(call try,python -m cluster.lock,see the message above)
+crds: ## write the CRDs into the chart, from the models
+	$(RUN) python -m seatrial.api.crd $(CRDS) || exit 1
+
+lock: ## lock what pyproject.toml asks for; LOCKARGS=--upgrade takes the newest
+	$(RUN) $(LOCK) pyproject.toml -o requirements/operator.txt || exit 1
+	$(RUN) $(LOCK) --group shop -o requirements/shop.txt || exit 1
+	$(RUN) $(LOCK) pyproject.toml --group dev -o requirements/dev.txt || exit 1
+	$(RUN) echo hatchling | $(LOCK) - -o requirements/backend.txt || exit 1
+	$(RUN) echo uv | $(LOCK) - -o requirements/uv.txt || exit 1
 
 clean-all: cluster-down ## remove the cluster, the caches, and what was built
 	$(RUN) $(CLUSTER) clean || exit 1
