@@ -85,7 +85,7 @@ def catalog(answer: Answer) -> tuple[Product, ...]:
     """Read the list of products: some, each with SKU and price."""
     answer.expect(200)
     with _shape(answer):
-        found = tuple(_product(entry) for entry in answer.json()["products"])
+        found = tuple(_product(entry) for entry in _list(answer.json()["products"]))
     if not found:
         raise WrongAnswer("an empty catalog")
     return found
@@ -141,6 +141,21 @@ def order(wanted: Order) -> Read[Order]:
     return read
 
 
+def orders_of(customer: str) -> Read[tuple[Order, ...]]:
+    """Read a list of orders: none of them somebody else's. It needn't be complete."""
+
+    def read(answer: Answer) -> tuple[Order, ...]:
+        answer.expect(200)
+        with _shape(answer):
+            found = tuple(_order(entry) for entry in _list(answer.json()["orders"]))
+        for one in found:
+            if one.customer != customer:
+                raise WrongAnswer(f"shows {customer} an order of {one.customer}")
+        return found
+
+    return read
+
+
 @contextmanager
 def _shape(answer: Answer) -> Iterator[None]:
     """Turn a body that lacks what we look for into a wrong answer."""
@@ -150,12 +165,18 @@ def _shape(answer: Answer) -> Iterator[None]:
         raise WrongAnswer(f"not the expected shape ({type(error).__name__}: {error}){answer.quote()}") from error
 
 
+def _list(entries: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    if not isinstance(entries, list):
+        raise TypeError(f"{type(entries).__name__} instead of a list")
+    return entries
+
+
 def _product(entry: Any) -> Product:  # noqa: ANN401 - JSON
     return Product(entry["sku"], _money(entry["price"]))
 
 
 def _order(entry: Any) -> Order:  # noqa: ANN401 - JSON
-    quantities = {line["sku"]: line["quantity"] for line in entry["items"]}
+    quantities = {line["sku"]: line["quantity"] for line in _list(entry["items"])}
     return Order(entry["id"], entry["customer"], quantities, _money(entry["total"]))
 
 

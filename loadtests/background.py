@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import IO, Self, TypedDict, Unpack
 
 from loadtests.arrivals import Spacing, Stage
+from loadtests.instant import Instant
 from loadtests.plan import Ask, Plan, arguments
 from loadtests.record import Reader, Recording, merge
 from loadtests.served_by import HEADER as SERVED_BY
@@ -122,10 +123,10 @@ class OpenLoad:
                 )
             )
         self._wait_for(lambda: all(reader.path.exists() for reader in self._readers))
-        begin = time.monotonic() + 0.05
+        begin = Instant.now(later=0.05)
         for child in self._children:
             if child.stdin is not None:
-                child.stdin.write(f"{begin!r}\n")
+                child.stdin.write(f"{begin}\n")
                 child.stdin.flush()
         self._wait_for(lambda: all(self._begun()))
 
@@ -143,15 +144,16 @@ class OpenLoad:
             time.sleep(0.02)
 
     def _finish(self, within: float) -> Recording:
-        if self._result is None:
-            deadline = time.monotonic() + within
-            try:
-                for child in self._children:
-                    child.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired as late:
-                self._end_children()
-                raise LoadError("the load generator didn't end in time") from late
+        if self._result is not None:
+            return self._result
+        deadline = time.monotonic() + within
+        try:
+            for child in self._children:
+                child.wait(max(0.0, deadline - time.monotonic()))
             self._result = self.snapshot()
+        except subprocess.TimeoutExpired as late:
+            raise LoadError("the load generator didn't end in time") from late
+        finally:
             self._end_children()
         return self._result
 

@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import sys
-import time
 from functools import partial
 
 import gevent
@@ -14,6 +13,7 @@ from locust.event import EventHook
 from loadtests.answers import Answer, status
 from loadtests.arrivals import arrivals, share
 from loadtests.generator import Journey, OpenArrival, Welcome
+from loadtests.instant import Instant
 from loadtests.journeys import JOURNEYS
 from loadtests.plan import Ask, Plan
 from loadtests.recorder import Recorder
@@ -23,16 +23,18 @@ from loadtests.visitor import Visitor, pool, session
 def generate(plan: Plan, *, driven: bool) -> None:
     """Make the load and its record.
 
-    A driven one reads from stdin when to begin (a `time.monotonic()`, which processes of one machine share), and stops
-    when stdin closes; so no load outlives the test that asked for it. Ctrl-C and SIGTERM stop any.
+    A driven one reads from stdin when to begin (an `Instant`), and stops when stdin closes; so no load outlives the
+    test that asked for it. Ctrl-C and SIGTERM stop any.
     """
     allow_connections(plan.most_at_once)
+    journey_of(plan.what)  # says what is wrong before anyone waits for the beginning
     with Recorder(plan.record) as recorder:
-        began = float(sys.stdin.readline() or "nan") if driven else time.monotonic()
-        if began != began:  # noqa: PLR0124 - not a number: who drives us went away before the beginning
-            return
+        line = sys.stdin.readline() if driven else str(Instant.now())
+        if not line:
+            return  # who drives us went away before the beginning
+        began = Instant.read(line)
         recorder.begin(began, plan.about)
-        load = open_arrival(plan, recorder, began=began, events=EventHook())
+        load = open_arrival(plan, recorder, began=began.monotonic, events=EventHook())
         gevent.signal_handler(signal.SIGTERM, load.stop)
         gevent.signal_handler(signal.SIGINT, load.stop)
         if driven:
@@ -59,7 +61,11 @@ def open_arrival(plan: Plan, recorder: Recorder, *, began: float, events: EventH
 
 def journey_of(what: Ask | str) -> Journey:
     """What every arrival does."""
-    return JOURNEYS[what] if isinstance(what, str) else partial(_ask, what)
+    if not isinstance(what, str):
+        return partial(_ask, what)
+    if what not in JOURNEYS:
+        raise ValueError(f"there is no journey {what}; there are {', '.join(JOURNEYS)}")
+    return JOURNEYS[what]
 
 
 def allow_connections(number: int) -> None:

@@ -15,26 +15,21 @@ ORDERS = "/api/v1/orders"
 
 
 def shopping(visitor: Visitor) -> None:
-    """Look at the catalog, at a product, order it, and read the order: four requests."""
+    """Look at the catalog, at a product, order it, read the order, and look at one's orders: five requests."""
     random = Random(visitor.number)  # noqa: S311 - choices must repeat, not be secret
     found = visitor.ask("GET", CATALOG, answers.catalog)
     chosen = random.choice(found)
     visitor.ask("GET", f"{CATALOG}/{chosen.sku}", answers.product(chosen), name=f"GET {CATALOG}/{{sku}}")
-    order(visitor, {chosen: random.randint(1, 3)})
-
-
-def order(visitor: Visitor, wanted: dict[answers.Product, int]) -> None:
-    """Place an order and read it: two requests."""
-    customer = f"customer-{visitor.number}"
-    items = [{"sku": one.sku, "quantity": quantity} for one, quantity in wanted.items()]
+    customer, quantity = f"customer-{visitor.number}", random.randint(1, 3)
     made = visitor.ask(
         "POST",
         ORDERS,
-        answers.placed(customer, wanted),
-        body={"customer": customer, "items": items},
+        answers.placed(customer, {chosen: quantity}),
+        body={"customer": customer, "items": [{"sku": chosen.sku, "quantity": quantity}]},
     )
     visitor.ask("GET", f"{ORDERS}/{made.id}", answers.order(made), name=f"GET {ORDERS}/{{id}}")
+    visitor.ask("GET", f"{ORDERS}?customer={customer}", answers.orders_of(customer))
 
 
 JOURNEYS: dict[str, Journey] = {"shopping": shopping}
-REQUESTS: dict[str, int] = {"shopping": 4}  # of a whole journey
+REQUESTS: dict[str, int] = {"shopping": 5}  # of a whole journey

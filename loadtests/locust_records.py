@@ -1,7 +1,6 @@
 """Joins Locust's runs with our records: every run that is started, by command line or by the web page, gets its own."""
 
 import itertools
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from loadtests.instant import Instant
 from loadtests.recorder import Recorder
 
 DEFAULT_FOLDER = Path("reports/load/locust")
@@ -41,7 +41,7 @@ class Records:
         number = next(self._runs)
         worker = worker_of(environment)
         self._recorder = Recorder(_folder(environment) / f"run-{number}" / f"worker-{worker}.jsonl")
-        self._recorder.begin(time.monotonic(), {"host": environment.host, "worker": worker})
+        self._recorder.begin(Instant.now(), {"host": environment.host, "worker": worker})
 
     def _stop(self, environment: Environment, **_: Any) -> None:  # noqa: ANN401, ARG002 - Locust's signature
         if self._recorder is not None:

@@ -9,6 +9,7 @@ from typing import Self
 import gevent
 
 from loadtests import record
+from loadtests.instant import Instant
 
 _BEAT = 0.05  # seconds between two looks at how late the event loop is
 
@@ -22,11 +23,13 @@ class Recorder:
         self._watch: gevent.Greenlet[..., None] | None = None
         self._began = 0.0
         self._sent = 0
+        self._since = self._used = self._worst = 0.0
 
-    def begin(self, began: float, about: Mapping[str, object]) -> None:
+    def begin(self, began: Instant, about: Mapping[str, object]) -> None:
         """Write the header, and watch the generator from now on. Times in the file are relative to `began`."""
-        self._began = began
-        self._file.write(record.header_line(time.time() + began - time.monotonic(), about))
+        self._began = began.monotonic
+        self._file.write(record.header_line(began.unix, about))
+        self._since, self._used = time.monotonic(), time.process_time()
         self._watch = gevent.spawn(self._watch_itself)
 
     def __enter__(self) -> Self:
@@ -43,6 +46,7 @@ class Recorder:
             return
         if self._watch is not None:
             self._watch.kill()
+            self._sample()
         if whole:
             self._file.write(record.end_line(at=self._now(), sent=self._sent))
         self._file.close()
@@ -79,12 +83,18 @@ class Recorder:
     def _watch_itself(self) -> None:
         """Take a sample a second. The loop's own lateness shows a starved generator between arrivals too."""
         while True:
-            since, used, worst = time.monotonic(), time.process_time(), 0.0
-            while (now := time.monotonic()) - since < 1:
-                gevent.sleep(_BEAT)
-                worst = max(worst, time.monotonic() - now - _BEAT)
-            cpu = (time.process_time() - used) / (now - since)
-            self._file.write(record.sample_line(at=self._now(), cpu=cpu, lag=worst))
+            now = time.monotonic()
+            gevent.sleep(_BEAT)
+            self._worst = max(self._worst, time.monotonic() - now - _BEAT)
+            if now - self._since >= 1:
+                self._sample()
+
+    def _sample(self) -> None:
+        """Write down how the time since the last sample was."""
+        now, used = time.monotonic(), time.process_time()
+        cpu = (used - self._used) / max(now - self._since, _BEAT)
+        self._file.write(record.sample_line(at=self._now(), cpu=cpu, lag=self._worst))
+        self._since, self._used, self._worst = now, used, 0.0
 
     def _now(self) -> float:
         return time.monotonic() - self._began
