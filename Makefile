@@ -67,7 +67,8 @@ lint: ## style, types, layers, generated files, charts
 	$(RUN) $(call try,lint-imports,the broken layer is named above)
 	$(RUN) made=$$(mktemp -d); python -m seatrial.api.crd $$made >/dev/null; \
 		$(call try,diff -r $$made $(CRDS) >&2,make crds); rm -r $$made
-	$(RUN) ! command -v helm >/dev/null || $(call try,helm lint --strict --quiet charts/*,the template is named above)
+	$(RUN) ! command -v helm >/dev/null || $(call try,helm lint --strict --quiet -n seatrial-system charts/seatrial,see above)
+	$(RUN) ! command -v helm >/dev/null || $(call try,helm lint --strict --quiet -n shop charts/shop,see above)
 
 format: ## mend style where a machine can
 	$(RUN) ruff check --fix --quiet . ; ruff format --quiet . || exit 1

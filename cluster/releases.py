@@ -13,9 +13,9 @@ from typing import Any
 from cluster.cache import content_key
 from cluster.commands import Failure, Progress, command, probe
 from cluster.host import CONTEXT
+from cluster.kubectl import ask, kubectl
 from cluster.steps import Step
 
-_KUBECTL = ("kubectl", "--context", CONTEXT)
 _HELM = ("helm", "--kube-context", CONTEXT)
 _TROUBLE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CrashLoopBackOff", "CreateContainerConfigError"}
 
@@ -58,7 +58,7 @@ def upgrade(release: Release, progress: Progress) -> None:
 
 def _drop_pending(release: Release) -> None:
     selector = f"owner=helm,name={release.name},status in (pending-install,pending-upgrade,pending-rollback)"
-    command([*_KUBECTL, "-n", release.namespace, "delete", "secret", "-l", selector])
+    kubectl("--namespace", release.namespace, "delete", "secret", "--selector", selector)
 
 
 def _status(release: Release) -> list[str]:
@@ -93,13 +93,13 @@ def await_ready(namespace: str, kind: str, condition: str, progress: Progress, *
         told = missing or f"no {kind} is there yet"
         progress.tail(told)
         if time.monotonic() > deadline:
-            why = pod_trouble(probe([*_KUBECTL, "get", "pods", "-n", namespace, "-o", "json"]) or "{}") or told
+            why = pod_trouble(ask("--namespace", namespace, "get", "pods", "--output=json") or "{}") or told
             raise Failure(f"not ready within {within:g} s: {why}", f"kubectl -n {namespace} describe {kind}")
         time.sleep(0.5)
 
 
 def _unready(namespace: str, kind: str, condition: str) -> str | None:
-    listing = probe([*_KUBECTL, "get", kind, "-n", namespace, "-o", "json"])
+    listing = ask("--namespace", namespace, "get", kind, "--output=json")
     return first_unready(listing or "{}", condition)
 
 

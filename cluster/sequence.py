@@ -4,6 +4,7 @@ What a step is about is in the module it comes from; here is only in which order
 """
 
 import argparse
+import json
 import shutil
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from cluster.host import CONTEXT, GATEWAY_PORT, Facts, read_facts
 from cluster.images import Mode, decide, image_steps, load_manifest
 from cluster.istio import istio_steps
 from cluster.kind import delete_cluster, kind_steps
+from cluster.kubectl import ask, kubectl
 from cluster.metrics import metrics_steps
 from cluster.releases import Release, ready_step, release_step
 from cluster.steps import Outcome, Step, run_steps
@@ -91,6 +93,7 @@ def operator_steps() -> list[Step]:
     return [
         apps.build_step(app),
         apps.load_step([app]),
+        Step(f"Namespace {SYSTEM_NAMESPACE}", _restrict, _is_restricted),
         release_step(release),
         ready_step("Operator and janitor are ready", SYSTEM_NAMESPACE, "deployments", "Available"),
     ]
@@ -116,16 +119,27 @@ def shop_steps() -> list[Step]:
     ]
 
 
+def _restrict(progress: Progress) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "istio-injection": "disabled"}
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE, "labels": labels}}
+    kubectl("apply", "--server-side", "--field-manager=seatrial", "--filename=-", given=json.dumps(manifest))
+    progress.say("its pods get no more rights than Pod Security's level restricted")
+
+
+def _is_restricted() -> bool:
+    return _label(SYSTEM_NAMESPACE, "pod-security\\.kubernetes\\.io/enforce") == "restricted"
+
+
 def _manage(progress: Progress) -> None:
-    command(["seatrial", "namespace", SHOP_NAMESPACE], progress=progress)
+    command(["seatrial", "namespace", SHOP_NAMESPACE, "--context", CONTEXT], progress=progress)
 
 
 def _is_managed() -> bool:
-    label = "{.metadata.labels.seatrial\\.dev/managed}"
-    return (
-        probe(["kubectl", "--context", CONTEXT, "get", "namespace", SHOP_NAMESPACE, "-o", f"jsonpath={label}"])
-        == "true"
-    )
+    return _label(SHOP_NAMESPACE, "seatrial\\.dev/managed") == "true"
+
+
+def _label(namespace: str, label: str) -> str | None:
+    return ask("get", "namespace", namespace, "--output", f"jsonpath={{.metadata.labels.{label}}}")
 
 
 def clean(console: Console, chosen: argparse.Namespace) -> int:
