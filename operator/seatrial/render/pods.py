@@ -14,6 +14,8 @@ from seatrial.api.meshservice import EnvSource, ServicePort
 from seatrial.api.names import (
     ANNOTATION_RESTART,
     APP_CONTAINER,
+    LABEL_CANONICAL_NAME,
+    LABEL_CANONICAL_REVISION,
     LABEL_MANAGED_BY,
     LABEL_NAME,
     LABEL_SERVICE,
@@ -24,10 +26,8 @@ from seatrial.api.revision import Revision, Template
 from seatrial.render.configs import copies_of, pointed_at
 from seatrial.render.merge import merged
 from seatrial.render.objects import labels_of
-from seatrial.render.quantities import canonical
+from seatrial.render.stored import stored
 
-LABEL_CANONICAL_NAME = "service.istio.io/canonical-name"
-LABEL_CANONICAL_REVISION = "service.istio.io/canonical-revision"
 LABEL_MIGRATION = "seatrial.dev/migration"
 
 # Upper bounds of Envoy's histograms, in milliseconds: a latency can be judged at these values and at no others.
@@ -109,18 +109,8 @@ def _patched(pod: dict[str, Any], template: Template) -> dict[str, Any]:
 
 
 def _finished(revision: Revision, pod: dict[str, Any], identity: Mapping[str, str]) -> dict[str, Any]:
-    """Copies of configs in, quantities canonical; the labels that selectors and policies rely on can't be patched."""
-    spec = pointed_at(copies_of(revision), pod["spec"], service=revision.spec.service)
-    for container in [*spec.get("containers", []), *spec.get("initContainers", [])]:
-        for kind, amounts in container.get("resources", {}).items():
-            if isinstance(amounts, Mapping):
-                container["resources"][kind] = {name: canonical(amount) for name, amount in amounts.items()}
-        for variable in container.get("env", []):
-            if variable.get("value") == "":
-                del variable["value"]  # the API server drops it, and what we render must equal what is read back
-    for volume in spec.get("volumes", []):
-        if isinstance(volume.get("emptyDir"), dict) and "sizeLimit" in volume["emptyDir"]:
-            volume["emptyDir"]["sizeLimit"] = canonical(volume["emptyDir"]["sizeLimit"])
+    """Copies of configs in, spelt as it will be stored; labels that selectors and policies rely on can't be patched."""
+    spec = stored(pointed_at(copies_of(revision), pod["spec"], service=revision.spec.service))
     metadata = pod["metadata"] | {"labels": pod["metadata"].get("labels", {}) | dict(identity)}
     return {"metadata": metadata, "spec": spec}
 
@@ -129,7 +119,7 @@ def _app(revision: Revision) -> dict[str, Any]:
     """The app container without what only serving pods have."""
     template = revision.spec.template
     resources = {
-        kind: {name: canonical(amount) for name, amount in sorted(amounts.items())}
+        kind: dict(sorted(amounts.items()))
         for kind, amounts in (("requests", template.resources.requests), ("limits", template.resources.limits))
         if amounts
     }
@@ -152,7 +142,7 @@ def _app(revision: Revision) -> dict[str, Any]:
 
 
 def _env(revision: Revision) -> list[dict[str, Any]]:
-    """Facts about the pod first, so that the user's variables may refer to them; a user's own value wins."""
+    """Facts about the pod first, so that the user's variables may refer to them."""
     variables: dict[str, dict[str, Any]] = {
         "SEATRIAL_SERVICE": {"value": revision.spec.service},
         "SEATRIAL_REVISION": {"value": str(revision.spec.number)},
