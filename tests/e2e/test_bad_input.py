@@ -1,4 +1,4 @@
-"""Bad input of every kind: refused at the door, or told as a condition with its remedy; the last good state serves on."""
+"""Bad input of every kind: refused at the door, or told as a condition with its remedy; the last good state serves."""
 
 from typing import Any
 

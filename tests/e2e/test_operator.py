@@ -3,6 +3,7 @@
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -18,8 +19,15 @@ JANITOR_PATIENCE = 15.0
 KILLS = 3
 
 
+@pytest.fixture(scope="module")
+def pair(operators: Operators) -> Iterator[Operators]:
+    """Two operators, of which one is active."""
+    with operators.several(2):
+        yield operators
+
+
 def test_an_operator_killed_at_random_moments_of_a_rollout_changes_nothing(
-    place: Place, operators: Operators, capsys: pytest.CaptureFixture[str]
+    place: Place, pair: Operators, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
     with capsys.disabled():
@@ -32,9 +40,9 @@ def test_an_operator_killed_at_random_moments_of_a_rollout_changes_nothing(
     with place.load() as load, service.watched(2) as watch:
         service.release("two")
         for _ in range(KILLS):
-            holder = operators.await_holder()
+            holder = pair.await_holder()
             go_on(load, random.randrange(120))  # 0 to 4 s
-            operators.kill(holder)
+            pair.kill(holder)
             kills.append(attempt_of(watch.seen[-1]).get("weight", {}) if watch.seen else {})
         watch.until(lambda r: phase_of(r) == "Succeeded", within=120, what=f"promoted after kills at {kills}")
         service.await_stable(2)
@@ -46,14 +54,14 @@ def test_an_operator_killed_at_random_moments_of_a_rollout_changes_nothing(
     assert set(weights) >= {10, 40, 70, 100}, "a step was left out"
 
 
-def test_another_operator_takes_over_within_12_s_of_a_kill(operators: Operators) -> None:
-    first = operators.await_holder()
-    before = operators.lease()["spec"]["leaseTransitions"]
+def test_another_operator_takes_over_within_12_s_of_a_kill(pair: Operators) -> None:
+    first = pair.await_holder()
+    before = pair.lease()["spec"]["leaseTransitions"]
     killed = time.monotonic()
-    operators.kill(first)
+    pair.kill(first)
 
     def taken_over() -> bool:
-        spec = operators.lease()["spec"]
+        spec = pair.lease()["spec"]
         return bool(
             spec["leaseTransitions"] > before and spec.get("holderIdentity") and first not in spec["holderIdentity"]
         )

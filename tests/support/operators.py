@@ -1,17 +1,25 @@
 """The operator's own pods, for tests that take them away: killed, scaled to nothing, brought back."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from support.kubectl import Kubectl, Object
-from support.services import name_of
+from support.services import name_of, uid_of
 from support.waiting import eventually
 
 SYSTEM = "seatrial-system"
 OPERATOR = "seatrial-operator"
 JANITOR = "seatrial-janitor"
 LEASE = "seatrial"
+NODE = "seatrial-control-plane"
+
+# Run in the node with a pod's UID. A kubelet that deletes a pod says SIGTERM first, however little time it is given.
+_KILL = r"""
+pids=$(grep -lE "pod($1|$(echo "$1" | tr - _))" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3)
+test -n "$pids" && kill -KILL $pids
+"""
 
 
 class Operators:
@@ -39,8 +47,11 @@ class Operators:
         return next((n for n in map(name_of, self._all()) if fresh and n in identity), "")
 
     def kill(self, pod: str) -> None:
-        """End a pod's processes at once, as a crash of the node would."""
-        self.kubectl.delete("pod", pod, options=["--force", "--grace-period=0", "--wait=false"])
+        """End a pod's processes by SIGKILL, as running out of memory would; the kubelet starts them again."""
+        uid = uid_of(self.kubectl.the("pod", pod))
+        kill = ["docker", "exec", NODE, "sh", "-c", _KILL, "kill", uid]
+        done = subprocess.run(kill, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 0, f"{pod} wasn't killed: {done.stderr}"
 
     def await_holder(self, within: float = 60.0) -> str:
         """Wait until an operator's pod holds the Lease."""
@@ -49,6 +60,16 @@ class Operators:
             within=within,
             what="an operator holds the Lease",
         )
+
+    @contextmanager
+    def several(self, count: int) -> Iterator[None]:
+        """Have that many operators, all ready, while the block lasts."""
+        before = int(self.kubectl.the("deployment", OPERATOR)["spec"]["replicas"])
+        try:
+            self._scale({OPERATOR: count})
+            yield
+        finally:
+            self._scale({OPERATOR: before})
 
     @contextmanager
     def gone(self, *deployments: str) -> Iterator[None]:
@@ -60,11 +81,15 @@ class Operators:
             eventually(lambda: not any(self.pods(d) for d in before), within=60, what="they are gone")
             yield
         finally:
-            for deployment, replicas in before.items():
-                self.kubectl("scale", "deployment", deployment, f"--replicas={replicas}")
-            for deployment in before:
-                self.kubectl("rollout", "status", "deployment", deployment, "--timeout=90s", timeout=100)
-            self.await_holder()
+            self._scale(before)
+
+    def _scale(self, deployments: Mapping[str, int]) -> None:
+        """Scale, and wait until all of them are ready and one holds the Lease."""
+        for deployment, replicas in deployments.items():
+            self.kubectl("scale", "deployment", deployment, f"--replicas={replicas}")
+        for deployment in deployments:
+            self.kubectl("rollout", "status", "deployment", deployment, "--timeout=90s", timeout=100)
+        self.await_holder()
 
     def _all(self) -> list[Object]:
         return self.kubectl.list("pods")

@@ -1,0 +1,95 @@
+"""Seatrial upgraded, taken away and put back: services don't notice."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.helm import Release
+from support.kubectl import Kubectl
+from support.operators import JANITOR, OPERATOR, Operators
+from support.place import Place
+from support.services import Service, uid_of
+from support.traffic import go_on, nothing_lost
+from support.waiting import eventually
+
+pytestmark = pytest.mark.last
+
+
+@pytest.fixture
+def release(operators: Operators) -> Iterator[Release]:
+    """The release, put back as it was."""
+    before = Release.installed()
+    yield before
+    before.install()
+    operators.await_holder()
+
+
+def test_the_chart_tests_itself(release: Release) -> None:
+    assert "Succeeded" in release.test()
+
+
+def test_an_upgrade_leaves_services_untouched(place: Place, release: Release, operators: Operators) -> None:
+    service = place.service("orders")
+    service.apply()
+    service.await_stable(1)
+    before, operator = _written(service), {uid_of(p) for p in operators.pods()}
+    with place.load() as load:
+        release.install(logLevel="debug")
+        operators.await_holder()
+        assert not operator & {uid_of(p) for p in operators.pods()}, "the operator wasn't replaced: nothing is proven"
+        go_on(load, 150)
+        nothing_lost(load.stop())
+    assert _written(service) == before
+    service.release("two")
+    service.await_stable(2)
+
+
+def test_an_uninstall_leaves_traffic_working_and_namespaces_free(
+    place: Place, shared: Place, release: Release, kubectl: Kubectl, operators: Operators
+) -> None:
+    service = _in_mid_rollout(place)
+    _in_mid_rollout(shared)
+    with place.load() as load:
+        release.uninstall()
+
+        assert not operators.kubectl.list("deployments"), "something of the release is left"
+        assert service.weights() == {"r1": 100}, "no weight stays half-way"
+        assert not service.the()["metadata"].get("finalizers")
+        shared.close()
+        eventually(lambda: kubectl.get("namespace", shared.namespace) is None, within=90, every=1, what="it is gone")
+        seen = go_on(load, 100)
+        assert {r.revision_of("orders") for r in seen.requests[-50:]} == {1}
+
+        release.install()
+        operators.await_holder()
+        service.release("three")
+        service.apply(rollout={"hold": "1s"})
+        service.await_stable(3)
+        nothing_lost(load.stop(), least=200)
+
+
+def test_operator_and_janitor_are_as_restricted_as_what_they_manage(operators: Operators) -> None:
+    for deployment in (OPERATOR, JANITOR):
+        spec = operators.kubectl.the("deployment", deployment)["spec"]["template"]["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        for container in spec["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
+
+
+def _in_mid_rollout(place: Place) -> Service:
+    service = place.service("orders", rollout={"hold": "300s"}, shutdown={"grace": "6s"})
+    service.apply()
+    service.await_stable(1)
+    service.release("two")
+    service.await_weight(2, 30)
+    return service
+
+
+def _written(service: Service) -> dict[str, str]:
+    """Versions of everything that Seatrial wrote and nobody else touches, and the pods as they are."""
+    kinds = "virtualservices,destinationrules,authorizationpolicies,sidecars,serviceaccounts,services,networkpolicies"
+    found = service.kubectl.list(kinds, f"seatrial.dev/service={service.name}")
+    versions = {f"{o['kind']}/{o['metadata']['name']}": o["metadata"]["resourceVersion"] for o in found}
+    deployments = {d["metadata"]["name"]: str(d["metadata"]["generation"]) for d in service.kubectl.list("deployments")}
+    return versions | deployments | {f"pod {uid_of(p)}": "" for p in service.pods()}
