@@ -15,7 +15,7 @@ import yaml
 from cluster.cache import cache_root
 from cluster.commands import Failure, Progress, await_true, command, probe
 from cluster.host import CAP_SYS_RESOURCE, CLUSTER, NODE, WHOLE, Facts
-from cluster.images import GoTools, Mode, images_loaded, load_images, load_manifest, pulled_preloads
+from cluster.images import GoTools, Mode, drop_old_nodes, images_loaded, load_images, load_manifest, pulled_preloads
 from cluster.kubectl import ask, kubectl
 from cluster.metrics import begin_metrics
 from cluster.steps import Step
@@ -23,6 +23,7 @@ from cluster.steps import Step
 CONFIG = Path(__file__).parent.parent / "kind-config.yaml"
 
 _READY_WITHIN = 180.0
+_SYSTEM = frozenset({"kube-system", "istio-system"})
 
 _CGROUP_V1 = {
     "kind": "KubeletConfiguration",
@@ -31,6 +32,7 @@ _CGROUP_V1 = {
     "cgroupRoot": "/",
     "localStorageCapacityIsolation": False,
 }
+_SMALL_REQUESTS = {"kind": "InitConfiguration", "patches": {"directory": "/kind/patches"}}  # only built nodes have them
 _CRI = 'plugins."io.containerd.grpc.v1.cri"'
 _CGROUPFS = f"[{_CRI}.containerd.runtimes.runc.options]\n  SystemdCgroup = false\n"
 _NO_NEGATIVE_OOM_SCORES = f"[{_CRI}]\n  restrict_oom_score_adj = true\n"
@@ -54,6 +56,7 @@ def render_config(config: Mapping[str, Any], facts: Facts, mode: Mode) -> dict[s
     kubeadm, containerd = [], []
     if mode is Mode.BUILD:
         rendered["networking"] = {**config["networking"], "disableDefaultCNI": True}
+        kubeadm.append(yaml.safe_dump(_SMALL_REQUESTS))
     if _cgroup(facts) == 1:
         kubeadm.append(yaml.safe_dump(_CGROUP_V1))
         containerd.append(_CGROUPFS)
@@ -74,6 +77,7 @@ def serves() -> bool:
 def delete_cluster(progress: Progress) -> None:
     """Remove the cluster and what kubectl knows of it, and nothing else."""
     command([_kind(), "delete", "cluster", "--name", CLUSTER], progress=progress)
+    drop_old_nodes()
 
 
 def _cgroup(facts: Facts) -> int:
@@ -113,6 +117,7 @@ def _bring_back(state: str, progress: Progress) -> bool:
     command([_kind(), "export", "kubeconfig", "--name", CLUSTER], progress=progress)
     try:
         _await_ready()
+        _await_restarted(progress)
     except Failure as failure:
         progress.say(f"it does not come back ({failure.cause}): it is made anew")
         return False
@@ -143,6 +148,33 @@ def _context_answers() -> bool:
 
 def _await_ready() -> None:
     await_true(_is_ready, "the node was not Ready", f"docker logs {NODE}", within=_READY_WITHIN)
+
+
+def _await_restarted(progress: Progress) -> None:
+    """Wait for the system's pods: what the API says of them may be from before the node was stopped."""
+    since = command(["docker", "inspect", "--format", "{{.State.StartedAt}}", NODE])[:19]
+
+    def restarted() -> bool:
+        pods = json.loads(ask("get", "pods", "--all-namespaces", "--output=json") or '{"items": []}')
+        waiting = not_yet_restarted(pods, _SYSTEM, since)
+        progress.tail(f"waiting for {', '.join(waiting)}")
+        return bool(pods["items"]) and not waiting
+
+    await_true(restarted, "the system's pods did not come back", "kubectl get pods -A", within=_READY_WITHIN)
+
+
+def not_yet_restarted(pods: Mapping[str, Any], namespaces: frozenset[str], since: str) -> list[str]:
+    """Name the pods that aren't Ready by containers started after `since` (RFC 3339, UTC, to the second)."""
+    waiting = []
+    for pod in pods["items"]:
+        if pod["metadata"]["namespace"] not in namespaces or pod["status"].get("phase") == "Succeeded":
+            continue
+        states = [status["state"] for status in pod["status"].get("containerStatuses", [])]
+        fresh = all(state.get("running", {}).get("startedAt", "") >= since for state in states)
+        ready = any(found["type"] == "Ready" and found["status"] == "True" for found in pod["status"]["conditions"])
+        if not (states and fresh and ready):
+            waiting.append(pod["metadata"]["name"])
+    return waiting
 
 
 def _load(names: Sequence[str], progress: Progress) -> None:

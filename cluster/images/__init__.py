@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster.images.build import Builder
+from cluster.images.build import Builder, drop_old_nodes
 from cluster.images.gotools import GoTools
 from cluster.images.load import images_loaded, load_images
 from cluster.images.manifest import load_manifest
@@ -17,6 +17,7 @@ __all__ = [
     "GoTools",
     "Mode",
     "decide",
+    "drop_old_nodes",
     "image_steps",
     "images_loaded",
     "load_images",

