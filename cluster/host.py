@@ -142,13 +142,14 @@ def bounding_set(pid: int | str) -> int | None:
 
 
 def pid_in(file: Path, name: str) -> int | None:
-    """Read a pid file; None when the process is gone, or another one has its number now."""
+    """Read a pid file; None when the process has ended, or another one has its number now."""
     try:
         pid = int(file.read_text(encoding="ascii"))
-        running = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+        running, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
     except (OSError, ValueError):
         return None
-    return pid if running == name[:15] else None
+    is_zombie = rest.split()[0] == "Z"
+    return pid if running.partition("(")[2] == name[:15] and not is_zombie else None
 
 
 def _engine(cli: str | None) -> tuple[Engine | None, str]:

@@ -1,5 +1,7 @@
 import json
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 from cluster.host import bounding_set, cgroup_version, parse_engine, parse_nodes, pid_in, read_facts
@@ -85,6 +87,14 @@ def test_a_pid_file_is_believed_only_while_its_process_is_that_program(tmp_path:
     assert pid_in(file, mine) == int(file.read_text())
     file.write_text("not a number")
     assert pid_in(file, mine) is None
+
+
+def test_a_process_that_ended_and_was_not_waited_for_is_gone(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "0"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        file = tmp_path / "pid"
+        file.write_text(str(process.pid))
+        assert pid_in(file, "sleep") is None
 
 
 def test_who_listens_on_a_port_is_found_by_its_process() -> None:
