@@ -35,7 +35,7 @@ def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
     """A table of services, and below it what each of them complains about."""
     table = _table()
     if namespaces:
-        table.add_column("NAMESPACE")
+        table.add_column("NAMESPACE", no_wrap=True)
     for name in ("SERVICE", "READY", "PODS", "REVISION", "WEIGHT", "PHASE"):
         table.add_column(name, justify="right" if name in {"PODS", "WEIGHT"} else "left", no_wrap=name == "SERVICE")
     for service in services:
