@@ -25,6 +25,7 @@ from cluster.host import (
     SYSTEM_PATH,
     Engine,
     Facts,
+    is_half_installed,
     pid_in,
 )
 from cluster.steps import Step
@@ -66,7 +67,7 @@ def plan(facts: Facts) -> tuple[Action, ...]:
         )
     if facts.system != "Linux":
         raise Failure("Docker does not run", "start Docker Desktop, or whatever runs Docker on this machine")
-    if facts.dockerd:
+    if facts.dockerd and not facts.docker_half_installed:
         return _for_stopped(facts)
     return _for_missing(facts)
 
@@ -118,7 +119,7 @@ def steps(facts: Facts) -> list[Step]:
     """Give the steps that make Docker run."""
     bound = not facts.may(CAP_SYS_RESOURCE)
     made = {
-        Action.INSTALL: Step("Install Docker", _install, lambda: shutil.which("dockerd", path=SYSTEM_PATH) is not None),
+        Action.INSTALL: Step("Install Docker", _install, _is_installed),
         Action.BOUND_RUNC: Step("Bound runc to what this host grants", _bound_runc, lambda: wrapper_is(WRAPPER)),
         Action.CONFIGURE: Step("Make it Docker's default runtime", _configure, lambda: configured(DAEMON_JSON)),
         Action.START_UNIT: Step("Start Docker", _start_unit, runs),
@@ -151,6 +152,10 @@ def _default_runtime() -> str:
 
 def _refuse(progress: Progress) -> None:  # noqa: ARG001 - it is a step's run
     raise Failure("Docker ran a moment ago and does not answer now", "make doctor")
+
+
+def _is_installed() -> bool:
+    return shutil.which("dockerd", path=SYSTEM_PATH) is not None and not is_half_installed("docker.io")
 
 
 def _install(progress: Progress) -> None:

@@ -73,6 +73,7 @@ class Facts:
     docker_cli: str | None = None
     podman: bool = False
     dockerd: str | None = None
+    docker_half_installed: bool = False
     docker_unit: bool = False
     docker_host: str | None = None
     engine: Engine | None = None
@@ -114,6 +115,7 @@ def read_facts() -> Facts:
         docker_cli=cli,
         podman=cli is not None and "podman" in (probe([cli, "--version"]) or "").lower(),
         dockerd=shutil.which("dockerd") or shutil.which("dockerd", path=SYSTEM_PATH),
+        docker_half_installed=is_half_installed("docker.io"),
         docker_unit=probe(["systemctl", "cat", "docker.service"]) is not None,
         docker_host=os.environ.get("DOCKER_HOST"),
         engine=engine,
@@ -130,6 +132,12 @@ def read_facts() -> Facts:
         one_disk=_nearest(docker_root).stat().st_dev == _nearest(cache_root()).stat().st_dev,
         tools=_tools(),
     )
+
+
+def is_half_installed(package: str) -> bool:
+    """Tell whether dpkg was interrupted after it had begun with the package."""
+    state = probe(["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", package]) or ""
+    return state[1:2] in {"U", "F", "H", "W", "t"}
 
 
 def bounding_set(pid: int | str) -> int | None:

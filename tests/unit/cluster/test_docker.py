@@ -73,6 +73,10 @@ def test_docker_is_installed_by_root_on_debian_and_ubuntu() -> None:
     assert plan(replace(FRESH_UBUNTU, docker_unit=False))[0] is Action.INSTALL
 
 
+def test_an_install_that_was_interrupted_is_finished_first() -> None:
+    assert plan(replace(STOPPED_WITHOUT_SYSTEMD, docker_half_installed=True)) == (Action.INSTALL, Action.START_DAEMON)
+
+
 def test_other_distributions_are_told_to_install_it_themselves() -> None:
     assert "Fedora Linux 43" in refusal(FEDORA).cause
 
