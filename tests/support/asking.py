@@ -1,41 +1,19 @@
 """Single requests and what came of them: through the ingress gateway from outside, or from inside a pod of the mesh."""
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
-
-import httpx
 
 from loadtests import Hop
 from loadtests.served_by import parse
+from support import requester
 from support.kubectl import Kubectl
 
 GATEWAY = "http://127.0.0.1:8080"
 
-# Runs in any container with a Python: reads requests from stdin, makes them at once, each on a connection of its own.
-_INSIDE = """
-import concurrent.futures, http.client, json, sys, time, urllib.parse
-
-def ask(wanted):
-    url = urllib.parse.urlsplit(wanted["url"])
-    began = time.monotonic()
-    try:
-        connection = http.client.HTTPConnection(url.hostname, url.port or 80, timeout=wanted["timeout"])
-        path = url.path or "/"
-        connection.request(wanted["method"], path, body=wanted["body"], headers=wanted["headers"])
-        answer = connection.getresponse()
-        body = answer.read().decode(errors="replace")
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return {"status": answer.status, "headers": headers, "body": body, "seconds": time.monotonic() - began}
-    except (OSError, http.client.HTTPException) as error:
-        return {"status": 0, "headers": {}, "body": repr(error), "seconds": time.monotonic() - began}
-
-wanted = json.load(sys.stdin)
-with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
-    json.dump(list(pool.map(ask, wanted)), sys.stdout)
-"""
+_INSIDE = Path(requester.__file__).read_text()
 
 
 @dataclass(frozen=True)
@@ -80,13 +58,7 @@ class Edge:
     def ask(self, request: Request) -> Answer:
         """Make one request on a connection of its own."""
         headers = {"host": self.host, **request.headers}
-        began = time.monotonic()
-        try:
-            with httpx.Client(timeout=request.timeout, trust_env=False) as client:
-                made = client.request(request.method, GATEWAY + request.url, headers=headers, content=request.body)
-        except httpx.TransportError as error:
-            return Answer(0, {}, repr(error), time.monotonic() - began)
-        return Answer(made.status_code, dict(made.headers), made.text, time.monotonic() - began)
+        return Answer(**requester.ask(asdict(request) | {"url": GATEWAY + request.url, "headers": headers}))
 
     def get(self, path: str, **headers: str) -> Answer:
         """GET a path; underscores in header names become dashes."""

@@ -55,6 +55,7 @@ class Place:
         """Requests from outside for as long as the block lasts: open arrival, independent users."""
         self.loads += 1
         folder = self.folder / f"load-{self.loads}"
+        folder.mkdir(parents=True, exist_ok=True)
         headers = (("Host", self.edge.host),)
         return open_load(rate=rate, ask=Ask(path, name="load"), headers=headers, folder=folder, **settings)
 
@@ -81,7 +82,7 @@ def make_place(title: str, image: str, folder: Path) -> Place:
     words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32].rstrip("-")
     name = f"e2e-{words}-{secrets.token_hex(2)}"
     made = subprocess.run(
-        ["seatrial", "--context", CONTEXT, "namespace", name], capture_output=True, text=True, timeout=60, check=False
+        ["seatrial", "namespace", name, "--context", CONTEXT], capture_output=True, text=True, timeout=60, check=False
     )
     assert made.returncode == 0, f"seatrial namespace {name}: {made.stderr or made.stdout}"
     return Place(Kubectl(name), image, folder)
