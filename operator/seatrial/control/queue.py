@@ -50,6 +50,11 @@ class KeyedQueue(Generic[K]):
         now = _now()
         return sum(1 for due in self._due.values() if due <= now)
 
+    @property
+    def busy(self) -> int:
+        """Passes under way."""
+        return len(self._running)
+
     def add(self, key: K, after: float = 0.0) -> None:
         """Pass `key` in `after` seconds; an earlier wish that is there already stays."""
         due = _now() + after

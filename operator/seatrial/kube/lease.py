@@ -51,16 +51,18 @@ class Lost(Exception):  # noqa: N818 # it is what happened, and no mistake of an
 class Candidate:
     """One process that wants the Lease. `patience` is the silence after which it takes it from a holder, in seconds.
 
-    A Lease that was given back is free at once, except for a candidate that `waits` out its patience first.
+    A Lease that was given back is free at once, except for a candidate that `waits` out its patience first. One with
+    `leaves_for` doesn't give it back: nobody else gets it for so many seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # each is named at the call
         self,
         store: Store,
         identity: str,
         *,
         patience: float = DURATION,
         waits: bool = False,
+        leaves_for: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.identity = identity
@@ -68,6 +70,7 @@ class Candidate:
         self._store = store
         self._patience = patience
         self._waits = waits
+        self._leaves_for = leaves_for
         self._clock = clock
         self._held: Record | None = None
         self._seen: Record | None = None
@@ -86,6 +89,29 @@ class Candidate:
         while not await self._try():  # noqa: ASYNC110 # what is waited for happens in another process
             await asyncio.sleep(self._pause())
         return self.fencing
+
+    async def silent(self) -> None:
+        """Wait until nobody has touched the Lease for as long as our patience."""
+        while self._seen_at is None or self._silence() < self._patience:
+            try:
+                self._observe(await self._store.read())
+            except ApiFailure:
+                self._seen_at = None
+            await asyncio.sleep(self._pause())
+
+    async def seize(self) -> int:
+        """Take it from whoever has it, who then ends; returns the fencing number."""
+        while True:
+            started = self._clock()
+            try:
+                seen = await self._store.read()
+                term = seen.transitions + 1 if seen else 1
+                self._held = await self._store.write(Record(self.identity, term), over=seen)
+            except ApiFailure:
+                await asyncio.sleep(LOOK_EVERY)
+            else:
+                self._renewed_at = started
+                return term
 
     async def keep(self) -> None:
         """Renew until it fails for too long or somebody else has it: then `Lost`. It never returns."""
@@ -108,8 +134,10 @@ class Candidate:
         held, self._held = self._held, None
         if held is None:
             return
+        left = self._leaves_for
+        record = Record("", held.transitions) if left is None else Record(self.identity, held.transitions, left)
         try:
-            await self._store.write(Record("", held.transitions), over=held)
+            await self._store.write(record, over=held)
         except ApiFailure:
             return  # it expires by itself
 

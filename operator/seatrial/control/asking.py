@@ -1,0 +1,51 @@
+"""The connections to pods in the words of the evidence: what a failure means for a question."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from seatrial.evidence.ask import Absent, Refused, Unanswered
+from seatrial.kube.errors import ApiFailure, Forbidden, NotFound
+from seatrial.kube.reach import PodReach
+
+ISTIOD_PORT = 15014
+TOKEN_FILE = "/var/run/secrets/seatrial/istio-token"  # noqa: S105 # where the chart mounts it
+
+
+class Asking:
+    """Implements `seatrial.evidence.ask.Ask`. `istiod`: an address that leads to istiod's port where no pod can be."""
+
+    def __init__(self, reach: PodReach, *, istiod: str = "") -> None:
+        self._reach = reach
+        self._istiod = istiod.rstrip("/")
+
+    async def get(  # noqa: PLR0913 # an address has as many parts
+        self,
+        *,
+        namespace: str,
+        pod: str,
+        ip: str,
+        port: int,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The body of a 200."""
+        try:
+            if port == ISTIOD_PORT and self._istiod:
+                return await self._reach.fetch(f"{self._istiod}{path}", headers)
+            return await self._reach.get(namespace=namespace, pod=pod, ip=ip, port=port, path=path, headers=headers)
+        except Forbidden as error:
+            raise Refused(error.message) from error
+        except NotFound as error:
+            raise Absent(error.message) from error
+        except ApiFailure as error:
+            raise Unanswered(error.message) from error
+
+
+def token() -> str:
+    """The projected token for istiod's audience, read anew since it rotates; empty where none is mounted."""
+    path = Path(os.environ.get("SEATRIAL_ISTIO_TOKEN_FILE", TOKEN_FILE))
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,120 @@
+"""All MeshServices with the specs that are in use, and who of them concerns whom."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from seatrial.api.accept import accept
+from seatrial.api.base import ObjectMeta
+from seatrial.api.meshservice import MeshService, MeshServiceSpec, MeshServiceStatus
+from seatrial.api.problems import Problem
+from seatrial.api.references import Known, clashes
+from seatrial.api.revision import template_of
+from seatrial.control.cache import Cache, Object
+from seatrial.control.keys import Key, ServiceKey
+from seatrial.render import sources
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A MeshService as it can be used: None where no spec was ever accepted. `problems` are of the present spec."""
+
+    service: MeshService | None
+    problems: tuple[Problem, ...] = ()
+
+
+class Fleet:
+    """Reads each spec once."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._read: dict[str, tuple[int, Reading]] = {}  # by uid
+
+    def read(self, raw: Object) -> Reading:
+        """The MeshService with its accepted spec, and metadata and status as they are now."""
+        reading = self._reading(raw)
+        if reading.service is None:
+            return reading
+        status = MeshServiceStatus.parse(raw.get("status") or {})
+        spec = reading.service.spec
+        if not reading.problems:
+            accepted = json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True)
+            status = status.model_copy(update={"accepted_spec": accepted})
+        service = MeshService(metadata=ObjectMeta.parse(raw["metadata"]), spec=spec, status=status)
+        return Reading(service, reading.problems)
+
+    def services(self, namespace: str | None = None) -> Iterator[MeshService]:
+        """Those that can be used."""
+        for raw in self._cache.services(namespace):
+            reading = self._reading(raw)
+            if reading.service is not None:
+                yield reading.service
+
+    def known(self, plain: frozenset[tuple[str, str]] = frozenset()) -> Known:
+        """What references may mean; `plain` are the Services that exist and belong to no MeshService."""
+        return Known.of(self.services(), plain, complete=True)
+
+    def placed(self, service: MeshService, known: Known) -> MeshService:
+        """The service without the places on the gateway that an older one has."""
+        lost = {p.field for p in clashes(service, known)}
+        if not lost:
+            return service
+        kept = [e for i, e in enumerate(service.spec.expose) if f"spec.expose[{i}]" not in lost]
+        return service.model_copy(update={"spec": service.spec.model_copy(update={"expose": kept})})
+
+    def related(self, raw: Object) -> list[Key]:
+        """Those that call it, are called by it, or say so."""
+        own = (raw["metadata"]["namespace"], raw["metadata"]["name"])
+        found: dict[Key, None] = {}
+        for other in self.services():
+            key = (other.metadata.namespace, other.metadata.name)
+            ends = _ends(other)
+            if key == own:
+                found.update(dict.fromkeys(ServiceKey(*end) for end in ends))
+            elif own in ends:
+                found[ServiceKey(*key)] = None
+        found.pop(ServiceKey(*own), None)
+        return list(found)
+
+    def users_of_config(self, namespace: str, name: str) -> list[Key]:
+        """Those whose template refers to a ConfigMap."""
+        return [
+            ServiceKey(namespace, service.metadata.name)
+            for service in self.services(namespace)
+            if any(source.name == name for source in sources(template_of(service.spec)))
+        ]
+
+    def _reading(self, raw: Object) -> Reading:
+        uid, generation = raw["metadata"]["uid"], raw["metadata"].get("generation", 0)
+        known = self._read.get(uid)
+        if known is None or known[0] != generation:
+            known = self._read[uid] = (generation, _read(raw))
+            self._drop_gone()
+        return known[1]
+
+    def _drop_gone(self) -> None:
+        if len(self._read) % 64 == 0:
+            there = {raw["metadata"]["uid"] for raw in self._cache.services()}
+            self._read = {uid: reading for uid, reading in self._read.items() if uid in there}
+
+
+def _ends(service: MeshService) -> set[tuple[str, str]]:
+    security, own = service.spec.security, service.metadata.namespace
+    calls = {(c.namespace or own, c.service) for c in security.calls if c.service is not None}
+    return calls | {(c.namespace or own, c.service) for c in security.callers if c.service is not None}
+
+
+def _read(raw: Object) -> Reading:
+    read = accept(raw)
+    if not isinstance(read, list):
+        return Reading(read)
+    last_good = (raw.get("status") or {}).get("acceptedSpec")
+    if not last_good:
+        return Reading(None, tuple(read))
+    try:
+        spec = MeshServiceSpec.parse(json.loads(last_good))
+    except (ValidationError, ValueError):
+        return Reading(None, tuple(read))
+    return Reading(MeshService(metadata=ObjectMeta.parse(raw["metadata"]), spec=spec), tuple(read))

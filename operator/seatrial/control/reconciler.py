@@ -1,0 +1,306 @@
+"""One pass: observe, decide, write. The writes are in the order of safety, and a pass may die after any of them.
+
+Config copies and the Revision come first, then what the Revisions tell, then the objects in the order of the renderer,
+then what isn't rendered any more goes, then the MeshService's status. The finalizer is there before anything of a
+rollout is written and goes when the last of it is.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from seatrial.api.names import FINALIZER, delegate_name, revision_name
+from seatrial.control.cache import Cache, Object, Written
+from seatrial.control.configs import Configs, revision_object
+from seatrial.control.fleet import Fleet, Reading
+from seatrial.control.gauges import Gauges
+from seatrial.control.keys import HostsKey, Key, ServiceKey
+from seatrial.control.mesh import MeshView
+from seatrial.control.observe import Observer, Sight
+from seatrial.control.pods import revision_of
+from seatrial.control.statuses import Teller
+from seatrial.control.telemetry import reconciling
+from seatrial.control.writer import Writer
+from seatrial.kube.errors import Conflict, Forbidden, NameTaken, NotFound, Terminating
+from seatrial.kube.kinds import (
+    AUTHORIZATION_POLICY,
+    DEPLOYMENT,
+    DESTINATION_RULE,
+    MESH_SERVICE,
+    NETWORK_POLICY,
+    REVISION,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    SIDECAR,
+    VIRTUAL_SERVICE,
+    Kind,
+)
+from seatrial.render import Inputs, render, render_hosts
+from seatrial.rollout.decide import decide
+from seatrial.rollout.report import Findings
+from seatrial.rollout.world import Decision
+
+log = logging.getLogger(__name__)
+
+SOON = 0.2  # seconds: somebody else wrote, or our own write hasn't come back yet
+GONE = 1.0  # seconds: what was to be written disappeared meanwhile
+NAME_TAKEN = 10.0  # seconds: foreign objects aren't watched
+PATIENCE_WITH_THE_END = 60.0  # seconds that a deletion waits for a rollout to go back to stable
+
+_GOES_FIRST = ("VirtualService", "DestinationRule")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a reconciler is made of."""
+
+    cache: Cache
+    fleet: Fleet
+    configs: Configs
+    mesh: MeshView
+    observer: Observer
+    writer: Writer
+    written: Written
+    teller: Teller
+    gauges: Gauges
+    fencing: Callable[[], int]
+    clock: Callable[[], float] = time.monotonic
+
+
+class Reconciler:
+    """Passes keys. It remembers nothing that a restart would need."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._ending: dict[str, float] = {}  # uid of what is being deleted → since when
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Pass one key; returns the seconds until the next look. Raises `ApiFailure` where it must be tried again."""
+        parts = self._parts
+        with reconciling("hosts" if isinstance(key, HostsKey) else "service", str(key)):
+            if not parts.written.shown(key, parts.cache, parts.clock()):
+                return SOON
+            try:
+                if isinstance(key, HostsKey):
+                    return await self._hosts(key)
+                return await self._service(key)
+            except (Conflict, NotFound) as error:
+                log.info("again soon: %s", error.message)
+                return SOON if isinstance(error, Conflict) else GONE
+            except Terminating as error:
+                log.info("left alone: %s", error.message)
+                return None
+
+    # -- a MeshService
+
+    async def _service(self, key: ServiceKey) -> float | None:
+        parts = self._parts
+        raw = parts.cache.service(key.namespace, key.name)
+        if raw is None:
+            self._forget(key)
+            return None
+        reading = parts.fleet.read(raw)
+        if not parts.observer.managed(key.namespace):
+            if raw["metadata"].get("deletionTimestamp"):
+                await self._end(key, raw)
+            else:
+                await parts.teller.refuse(key, raw, (_unmanaged(key.namespace),), "NamespaceNotManaged")
+            return None
+        if reading.service is None:
+            await parts.teller.refuse(key, raw, tuple(p.sentence for p in reading.problems), "Invalid")
+            return None
+        return await self._accepted(key, raw, reading)
+
+    async def _accepted(self, key: ServiceKey, raw: Object, reading: Reading) -> float | None:
+        parts = self._parts
+        sight = await parts.observer.look(raw, reading)
+        decision = self._decide(sight)
+        parts.gauges.show(key, decision)
+        try:
+            taken = await self._taken(key, sight, decision)
+            if taken:
+                await parts.teller.refuse(key, raw, tuple(t.message for t in taken), "NameTaken")
+                return NAME_TAKEN
+            if not await self._write(key, sight, decision):
+                return SOON
+        except NameTaken as error:
+            sight = replace(sight, findings=_refused(sight.findings, error.message, "NameTaken"))
+            await parts.teller.report(key, sight, decision)
+            return NAME_TAKEN
+        except Terminating:
+            await self._end(key, raw)
+            raise
+        except Forbidden as error:
+            sight = replace(sight, findings=_refused(sight.findings, _forbidden(key, error), "Forbidden"))
+            await parts.teller.report(key, sight, decision)
+            raise
+        return _soonest(decision.look_after, sight.look_again)
+
+    def _decide(self, sight: Sight) -> Decision:
+        """A template that can't be frozen makes no revision; a deletion gives up waiting after a while."""
+        world = sight.world
+        if world.service.metadata.deletion_timestamp and self._is_late(world.service.metadata.uid):
+            world = replace(world, mesh=replace(world.mesh, waiting_for=()))
+        decision = decide(world)
+        if decision.create is not None and sight.frozen is None:
+            decision = replace(decision, create=None)
+        return decision
+
+    def _is_late(self, uid: str) -> bool:
+        now = self._parts.clock()
+        return now - self._ending.setdefault(uid, now) > PATIENCE_WITH_THE_END
+
+    async def _write(self, key: ServiceKey, sight: Sight, decision: Decision) -> bool:
+        """False where it must be looked at again first."""
+        parts = self._parts
+        deleting = bool(sight.service.metadata.deletion_timestamp)
+        if decision.active and not deleting and await self._hold(key, sight.raw):
+            return False
+        if decision.create is not None and sight.frozen is not None:
+            await self._freeze(key, sight, decision.create)
+        await parts.teller.revisions(key, sight, decision)
+        desired = render(_inputs(sight, decision, parts.fencing()))
+        if deleting:
+            desired = [o for o in desired if (o["kind"], o["metadata"]["name"]) in sight.owned]
+        await parts.writer.put(key, desired, sight.owned)
+        if not deleting:
+            await self._prune(key, sight, decision, desired)
+        await parts.teller.report(key, sight, decision)
+        if not decision.active:
+            await self._end(key, sight.raw)
+        return True
+
+    async def _hold(self, key: ServiceKey, raw: Object) -> bool:
+        finalizers = raw["metadata"].get("finalizers") or []
+        if FINALIZER in finalizers:
+            return False
+        await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [*finalizers, FINALIZER])
+        return True
+
+    async def _end(self, key: ServiceKey, raw: Object) -> None:
+        finalizers = raw["metadata"].get("finalizers") or []
+        if FINALIZER not in finalizers:
+            return
+        await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [f for f in finalizers if f != FINALIZER])
+        self._ending.pop(raw["metadata"]["uid"], None)
+
+    async def _freeze(self, key: ServiceKey, sight: Sight, number: int) -> None:
+        parts = self._parts
+        if sight.frozen is None:
+            raise ValueError("there is no template to freeze")
+        for copy in await parts.configs.copies(sight.service, sight.frozen):
+            await parts.writer.create(key, copy)
+        await parts.writer.create(key, revision_object(sight.service, number, sight.frozen))
+
+    async def _prune(self, key: ServiceKey, sight: Sight, decision: Decision, desired: Iterable[Object]) -> None:
+        """What isn't rendered any more: routes before subsets before the rest, and nothing that has traffic."""
+        rendered = {(o["kind"], o["metadata"]["name"]) for o in desired}
+        busy = sight.world.mesh.live.routed | sight.world.mesh.live.subsets | decision.routing.subsets
+        kept = {r.spec.number for r in sight.world.revisions} - set(decision.forget)
+        for obj in sorted(sight.owned.values(), key=_order_of_leaving):
+            number = revision_of(obj)
+            if (obj["kind"], obj["metadata"]["name"]) in rendered or number in busy:
+                continue
+            if obj["kind"] == "Job" and number in kept:
+                continue  # it says that the migration has run
+            await self._parts.writer.delete(obj)
+        await self._prune_revisions(key, sight, decision)
+
+    async def _prune_revisions(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
+        cache, writer = self._parts.cache, self._parts.writer
+        for raw in cache.revisions(key.namespace, key.name):
+            if raw["spec"]["number"] in decision.forget:
+                await writer.delete(raw)
+        kept = [r for r in sight.world.revisions if r.spec.number not in decision.forget]
+        used = {c.copy_name for r in kept for c in r.spec.configs}
+        if decision.create is None:
+            for copy in cache.copies(key.namespace, key.name):
+                if copy["metadata"]["name"] not in used:
+                    await writer.delete(copy | {"apiVersion": "v1"})
+
+    async def _taken(self, key: ServiceKey, sight: Sight, decision: Decision) -> list[NameTaken]:
+        """Before the first write for a service: whether all names are free."""
+        if sight.owned or sight.world.revisions:
+            return []
+        return await self._parts.writer.taken(key, _names(key.name, decision.create or 1))
+
+    def _forget(self, key: ServiceKey) -> None:
+        parts = self._parts
+        parts.written.forget(key)
+        parts.mesh.forget(key.namespace, key.name)
+        parts.gauges.forget(key)
+
+    # -- what the services of a namespace share
+
+    async def _hosts(self, key: HostsKey) -> float | None:
+        parts = self._parts
+        if not parts.observer.managed(key.namespace):
+            return None
+        known = parts.fleet.known()
+        services = [parts.fleet.placed(s, known) for s in parts.fleet.services(key.namespace)]
+        shared = parts.cache.owned(key.namespace, "")
+        live = {name: obj["metadata"]["uid"] for name, obj in shared.items()}
+        routed = set()
+        for service in services:
+            name = service.metadata.name
+            owned = parts.cache.owned(key.namespace, name)
+            if ("VirtualService", delegate_name(name)) in owned:
+                routed.add(name)
+            if account := owned.get(("ServiceAccount", name)):
+                live["ServiceAccount", name] = account["metadata"]["uid"]
+        desired = render_hosts(key.namespace, services, routed=routed, live=live)
+        await parts.writer.put(key, desired, shared)
+        rendered = {(o["kind"], o["metadata"]["name"]) for o in desired}
+        for obj in sorted(shared.values(), key=_order_of_leaving):
+            if (obj["kind"], obj["metadata"]["name"]) not in rendered:
+                await parts.writer.delete(obj)
+        return None
+
+
+def _inputs(sight: Sight, decision: Decision, fencing: int) -> Inputs:
+    revisions = {r.spec.number: r for r in sight.world.revisions}
+    return Inputs(
+        service=sight.service,
+        revisions={n: r for n, r in revisions.items() if n not in decision.forget},
+        routing=decision.routing,
+        scales=decision.scales,
+        migrate=decision.migrate,
+        live={name: obj["metadata"]["uid"] for name, obj in sight.owned.items()},
+        callees=sight.callees,
+        fencing=fencing,
+    )
+
+
+def _order_of_leaving(obj: Object) -> tuple[int, str, str]:
+    kind = obj["kind"]
+    rank = _GOES_FIRST.index(kind) if kind in _GOES_FIRST else len(_GOES_FIRST)
+    return (rank, kind, obj["metadata"]["name"])
+
+
+def _names(name: str, number: int) -> list[tuple[Kind, str]]:
+    one_each = (SERVICE_ACCOUNT, SERVICE, NETWORK_POLICY, SIDECAR, AUTHORIZATION_POLICY, DESTINATION_RULE)
+    return [
+        *((kind, name) for kind in (*one_each, VIRTUAL_SERVICE)),
+        (VIRTUAL_SERVICE, delegate_name(name)),
+        (DEPLOYMENT, revision_name(name, number)),
+        (REVISION, revision_name(name, number)),
+    ]
+
+
+def _refused(findings: Findings, message: str, reason: str) -> Findings:
+    return replace(findings, refused=(message, *findings.refused), refused_reason=reason)
+
+
+def _unmanaged(namespace: str) -> str:
+    return f"namespace {namespace} isn't managed: run `seatrial namespace {namespace}`"
+
+
+def _forbidden(key: ServiceKey, error: Forbidden) -> str:
+    return (
+        f"the operator may not write there: `seatrial namespace {key.namespace}` gives it the right ({error.message})"
+    )
+
+
+def _soonest(*seconds: float | None) -> float | None:
+    return min((s for s in seconds if s is not None), default=None)

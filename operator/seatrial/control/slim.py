@@ -1,0 +1,68 @@
+"""What is kept of an object that a watch shows: memory is for what passes read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Object = dict[str, Any]
+
+_META = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "labels",
+    "annotations",
+    "finalizers",
+    "ownerReferences",
+    "creationTimestamp",
+    "deletionTimestamp",
+)
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def slim(obj: Mapping[str, Any]) -> Object:
+    """The object without managedFields and kubectl's copy of it."""
+    return {k: v for k, v in obj.items() if k != "metadata"} | {"metadata": metadata(obj)}
+
+
+def metadata(obj: Mapping[str, Any]) -> Object:
+    """The part of the metadata that is ever read."""
+    meta = obj["metadata"]
+    kept = {k: meta[k] for k in _META if k in meta}
+    if _APPLIED in (kept.get("annotations") or {}):
+        kept["annotations"] = {k: v for k, v in kept["annotations"].items() if k != _APPLIED}
+    return kept
+
+
+def slim_pod(obj: Mapping[str, Any]) -> Object:
+    """Where a pod is, and how its containers are."""
+    status = obj.get("status") or {}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            k: v
+            for k, v in metadata(obj).items()
+            if k in {"name", "namespace", "uid", "resourceVersion", "labels", "creationTimestamp", "deletionTimestamp"}
+        },
+        "status": {
+            "phase": status.get("phase"),
+            "podIP": status.get("podIP"),
+            "reason": status.get("reason"),
+            "message": status.get("message"),
+            "conditions": [c for c in status.get("conditions") or () if c.get("type") in {"Ready", "PodScheduled"}],
+            "containerStatuses": [_container(c) for c in status.get("containerStatuses") or ()],
+            "initContainerStatuses": [_container(c) for c in status.get("initContainerStatuses") or ()],
+        },
+    }
+
+
+def _container(status: Mapping[str, Any]) -> Object:
+    return {k: status.get(k) for k in ("name", "image", "ready", "started", "restartCount", "state", "lastState")}
+
+
+def slim_config(obj: Mapping[str, Any]) -> Object:
+    """That a ConfigMap is there, and at which version: its content is read when it is needed."""
+    meta = metadata(obj)
+    kept = {"name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp"}
+    return {"kind": "ConfigMap", "metadata": {k: v for k, v in meta.items() if k in kept}}

@@ -1,0 +1,113 @@
+"""Writes what was decided and found into statuses and Events, each only when it changed."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from seatrial.api.base import API_VERSION
+from seatrial.api.conditions import Condition, merge
+from seatrial.api.meshservice import MeshServiceStatus
+from seatrial.control.cache import Cache, Object
+from seatrial.control.keys import ServiceKey
+from seatrial.control.observe import Sight
+from seatrial.control.writer import Writer
+from seatrial.kube import events
+from seatrial.kube.client import Kube
+from seatrial.kube.errors import ApiFailure
+from seatrial.kube.events import About
+from seatrial.rollout.report import report
+from seatrial.rollout.world import Decision, Event, stamp
+
+log = logging.getLogger(__name__)
+
+_SAID_WHEN_FALSE = ("Accepted", "ResolvedRefs")
+
+
+class Teller:
+    """`instance` names this process in Events; `now` is the wall clock."""
+
+    def __init__(self, kube: Kube, cache: Cache, writer: Writer, *, instance: str, now: Callable[[], datetime]) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._writer = writer
+        self._instance = instance
+        self._now = now
+
+    async def revisions(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
+        """The statuses of the Revisions, then the Events that tell the same."""
+        raws = {raw["spec"]["number"]: raw for raw in self._cache.revisions(key.namespace, key.name)}
+        for number, status in sorted(decision.statuses.items()):
+            raw = raws.get(number)
+            if raw is None or number in decision.forget:
+                continue
+            dumped = status.dump()
+            if dumped != (raw.get("status") or {}):
+                await self._writer.status(key, _with_status(raw, dumped))
+        for event in decision.events:
+            raw = raws.get(event.revision) if event.revision is not None else None
+            await self._say(raw or sight.raw, event)
+
+    async def report(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
+        """The MeshService's status."""
+        await self._tell(key, sight.raw, report(sight.world, decision, sight.findings))
+
+    async def refuse(self, key: ServiceKey, raw: Object, why: tuple[str, ...], reason: str) -> None:
+        """The status of a MeshService that nothing is done for: what served goes on serving."""
+        before = MeshServiceStatus.parse(raw.get("status") or {})
+        generation = raw["metadata"].get("generation", 0)
+        accepted = Condition(
+            type="Accepted", status="False", reason=reason, message="; ".join(why), observed_generation=generation
+        )
+        others = [c for c in before.conditions if c.type != "Accepted"]
+        if not any(c.type == "Ready" for c in others):
+            others.append(
+                Condition(
+                    type="Ready",
+                    status="False",
+                    reason="NotAccepted",
+                    message="nothing was deployed yet",
+                    observed_generation=generation,
+                )
+            )
+        status = before.model_copy(
+            update={
+                "observed_generation": generation,
+                "phase": before.phase if before.stable_revision is not None else "NotAccepted",
+                "conditions": merge(before.conditions, [accepted, *others], stamp(self._now())),
+            }
+        )
+        await self._tell(key, raw, status)
+
+    async def _tell(self, key: ServiceKey, raw: Object, status: MeshServiceStatus) -> None:
+        dumped = status.dump()
+        before = raw.get("status") or {}
+        if dumped == before:
+            return
+        await self._writer.status(key, _with_status(raw, dumped))
+        was = {c["type"]: c for c in before.get("conditions") or ()}
+        for condition in status.conditions:
+            if condition.type in _SAID_WHEN_FALSE and condition.status == "False":
+                known = was.get(condition.type) or {}
+                if (known.get("status"), known.get("message")) != ("False", condition.message):
+                    await self._say(raw, Event(condition.reason, condition.message, warning=True))
+
+    async def _say(self, raw: Object, event: Event) -> None:
+        """An Event that can't be written is no reason to stop."""
+        meta = raw["metadata"]
+        about = About(API_VERSION, raw["kind"], meta["namespace"], meta["name"], meta["uid"])
+        try:
+            await events.post(
+                self._kube,
+                about,
+                event.reason,
+                event.message,
+                warning=event.warning,
+                now=self._now(),
+                instance=self._instance,
+            )
+        except ApiFailure as error:
+            log.warning("no Event for %s %s: %s", raw["kind"], meta["name"], error.message)
+
+
+def _with_status(raw: Object, status: Object) -> Object:
+    return {"apiVersion": API_VERSION, "kind": raw["kind"], "metadata": raw["metadata"], "status": status}

@@ -1,0 +1,167 @@
+"""One term: what happens between winning the Lease and giving it back."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from seatrial.api.revision import Phase
+from seatrial.control.asking import Asking, token
+from seatrial.control.cache import Written
+from seatrial.control.configs import Configs
+from seatrial.control.fleet import Fleet
+from seatrial.control.gauges import Gauges
+from seatrial.control.health import Health
+from seatrial.control.keys import Key
+from seatrial.control.mesh import MeshView
+from seatrial.control.observe import Observer
+from seatrial.control.queue import KeyedQueue
+from seatrial.control.reconciler import Parts, Reconciler
+from seatrial.control.statuses import Teller
+from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH
+from seatrial.control.watches import Concerned, Watches
+from seatrial.control.writer import Writer
+from seatrial.evidence.carried import Carriers
+from seatrial.evidence.envoy import Traffic
+from seatrial.kube.client import Kube
+from seatrial.kube.credentials import credentials
+from seatrial.kube.errors import ApiFailure
+from seatrial.kube.lease import Candidate, Lost
+from seatrial.kube.reach import PodReach
+
+log = logging.getLogger(__name__)
+
+WORKERS = 8
+LEAVE_WITHIN = 5.0  # seconds for the watches to end
+STEADY = 3.0  # seconds without anything to do after which a term that only tidies up is over
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a process has for all of its terms. `judge`: whether rollouts are judged, or only brought back to stable."""
+
+    kube: Kube
+    candidate: Candidate
+    health: Health
+    lease: str
+    judge: bool = True
+    clock: Callable[[], float] = time.monotonic
+
+
+class Term:
+    """Watches, queue and reconciler of one term."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._queue: KeyedQueue[Key] = KeyedQueue(self._pass, workers=WORKERS, failed=_failed)
+        self._stop = asyncio.Event()
+        self._idle_since: float | None = None
+        self._reach = PodReach(setting.kube.config, direct="KUBERNETES_SERVICE_HOST" in os.environ)
+        self.watches = Watches(
+            lease=setting.lease,
+            login=lambda: credentials(setting.kube.config),
+            add=self._queue.add,
+            beat=setting.health.beat,
+        )
+        self._reconciler = Reconciler(self._assemble())
+
+    async def run(self, until: asyncio.Event, on_started: Callable[[], None]) -> None:
+        """Until `until` is set, or what holds us up ends: raises `Lost` when the Lease is gone.
+
+        `on_started` is called when Kopf has taken the signals, which are ours.
+        """
+        started = asyncio.Event()
+        tasks: set[asyncio.Task[Any]] = {
+            asyncio.create_task(until.wait(), name="stop"),
+            asyncio.create_task(self._setting.candidate.keep(), name="lease"),
+            asyncio.create_task(self._queue.run(), name="queue"),
+            asyncio.create_task(self._after(started, on_started), name="signals"),
+        }
+        watching = asyncio.create_task(self.watches.run(self._stop, started), name="watches")
+        try:
+            ended, _ = await asyncio.wait({*tasks, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._leave(tasks, watching)
+        for task in ended:
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+        if watching in ended:
+            raise RuntimeError("the watches ended by themselves")
+
+    async def _leave(self, tasks: set[asyncio.Task[Any]], watching: asyncio.Task[None]) -> None:
+        """Writes end first, then the Lease is free for the next one, then the watches go."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._setting.candidate.release()
+        self._stop.set()
+        with suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(LEAVE_WITHIN):
+                await watching
+        await self._reach.close()
+
+    @property
+    def tidy(self) -> bool:
+        """Nothing of ours is under way any more: all services are at stable, and nothing is left to do for a while."""
+        if not self.watches.full.is_set() or self._queue.depth or self._queue.busy or self._active():
+            self._idle_since = None
+            return False
+        now = self._setting.clock()
+        if self._idle_since is None:
+            self._idle_since = now
+        return now - self._idle_since >= STEADY
+
+    def _active(self) -> bool:
+        cache = self.watches.cache
+        for raw in cache.services():
+            for revision in cache.revisions(raw["metadata"]["namespace"], raw["metadata"]["name"]):
+                phase = (revision.get("status") or {}).get("phase")
+                if phase and Phase(phase).active:
+                    return True
+        return False
+
+    async def _after(self, started: asyncio.Event, on_started: Callable[[], None]) -> None:
+        await started.wait()
+        on_started()
+        await asyncio.Event().wait()
+
+    async def _pass(self, key: Key) -> float | None:
+        await self.watches.full.wait()
+        QUEUE_DEPTH.set(self._queue.depth)
+        return await self._reconciler.reconcile(key)
+
+    def _assemble(self) -> Parts:
+        setting, cache = self._setting, self.watches.cache
+        candidate, kube = setting.candidate, setting.kube
+        written = Written()
+        writer = Writer(kube, written, lambda: candidate.fencing, setting.clock)
+        ask = Asking(self._reach, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
+        fleet, configs = Fleet(cache), Configs(kube, cache)
+        mesh = MeshView(kube, cache, Carriers(ask, token), Traffic(ask), setting.clock)
+        self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)
+        return Parts(
+            cache=cache,
+            fleet=fleet,
+            configs=configs,
+            mesh=mesh,
+            observer=Observer(kube, cache, fleet, configs, mesh, judge=setting.judge, clock=setting.clock),
+            writer=writer,
+            written=written,
+            teller=Teller(kube, cache, writer, instance=candidate.identity, now=lambda: datetime.now(UTC)),
+            gauges=Gauges(),
+            fencing=lambda: candidate.fencing,
+            clock=setting.clock,
+        )
+
+
+def _failed(key: Key, error: Exception, after: float) -> None:
+    ERRORS.labels(type(error).__name__).inc()
+    if isinstance(error, ApiFailure | Lost):
+        log.warning("%s: %s: %s; again in %.1f s", key, type(error).__name__, error, after)
+    else:
+        log.error("%s: again in %.1f s", key, after, exc_info=error)

@@ -1,0 +1,158 @@
+"""Writes objects of ours: only what differs, never over somebody else's, and never after the Lease is gone."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from seatrial.api.names import (
+    ANNOTATION_CONTENT,
+    ANNOTATION_FENCING,
+    LABEL_MANAGED_BY,
+    LABEL_SERVICE,
+    MANAGED_BY,
+)
+from seatrial.control.cache import Object, Written
+from seatrial.control.differ import difference
+from seatrial.control.keys import Key, ServiceKey
+from seatrial.control.telemetry import WRITES
+from seatrial.kube.client import Kube
+from seatrial.kube.errors import AlreadyExists, Conflict, NameTaken
+from seatrial.kube.kinds import Kind, kind_of
+
+log = logging.getLogger(__name__)
+
+Live = Mapping[tuple[str, str], Object]
+
+_GUARDED = frozenset({"VirtualService", "DestinationRule", "Deployment"})
+"""Kinds written only over the version that was decided on: a writer that lost the Lease must not turn weights back, and
+what an autoscaler has just decided must not be undone."""
+_WRITTEN_ONCE = frozenset({"Job", "ConfigMap"})
+
+
+class Writer:
+    """`fencing` gives the number of our term, and raises when the Lease is lost: it is asked before every write."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        written: Written,
+        fencing: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kube = kube
+        self._written = written
+        self._fencing = fencing
+        self._clock = clock
+        self._settled: dict[str, tuple[str, str]] = {}  # uid → (content, resourceVersion) that the server made of it
+
+    async def put(self, key: Key, desired: Iterable[Object], live: Live) -> int:
+        """Bring objects to what is desired, in order; returns how many were written. Raises `NameTaken`, `Conflict`."""
+        count = 0
+        for obj in desired:
+            count += await self._put_one(key, obj, live.get((obj["kind"], obj["metadata"]["name"])))
+        return count
+
+    async def create(self, key: Key, obj: Object) -> None:
+        """Make something that never changes; nothing happens where ours is there already."""
+        self._fencing()
+        try:
+            made = await self._kube.create(obj)
+        except AlreadyExists:
+            kind, meta = kind_of(obj["apiVersion"], obj["kind"]), obj["metadata"]
+            if not is_ours(await self._kube.get(kind, meta["name"], meta["namespace"]), key):
+                raise NameTaken(kind.name, meta["namespace"], meta["name"]) from None
+            return
+        self._note(key, made, "created")
+
+    async def status(self, key: Key, obj: Object) -> None:
+        """Write a status that is known to have changed."""
+        self._fencing()
+        self._note(key, await self._kube.apply_status(obj), "status")
+
+    async def finalizers(self, key: Key, kind: Kind, obj: Object, finalizers: list[str]) -> None:
+        """Replace an object's finalizers, over the version that was seen. An object that ends with it is no failure."""
+        self._fencing()
+        meta = obj["metadata"]
+        patch = {"metadata": {"finalizers": finalizers, "resourceVersion": meta["resourceVersion"]}}
+        after = await self._kube.merge(kind, meta["name"], meta["namespace"], patch)
+        if finalizers or not meta.get("deletionTimestamp"):
+            self._note(key, after, "finalizers")
+
+    async def delete(self, obj: Object) -> None:
+        """Delete one of ours."""
+        self._fencing()
+        kind, meta = kind_of(obj["apiVersion"], obj["kind"]), obj["metadata"]
+        if meta.get("deletionTimestamp"):
+            return
+        await self._kube.delete(kind, meta["name"], meta["namespace"])
+        WRITES.labels(kind.name).inc()
+        log.info("deleted %s %s/%s", kind.name, meta["namespace"], meta["name"])
+
+    async def taken(self, key: Key, names: Iterable[tuple[Kind, str]]) -> list[NameTaken]:
+        """Which of these names somebody else has."""
+        asked = list(names)
+        there = await asyncio.gather(*(self._kube.find(kind, name, key.namespace) for kind, name in asked))
+        return [
+            NameTaken(kind.name, key.namespace, name)
+            for (kind, name), obj in zip(asked, there, strict=True)
+            if obj is not None and not is_ours(obj, key)
+        ]
+
+    async def _put_one(self, key: Key, desired: Object, seen: Object | None) -> int:
+        kind, meta = kind_of(desired["apiVersion"], desired["kind"]), desired["metadata"]
+        if seen is None:
+            seen = await self._unseen(key, kind, meta["name"])
+        if seen is None:
+            self._fencing()
+            self._note(key, await self._kube.apply(desired), "created")
+            return 1
+        why = difference(desired, seen)
+        if why is None or kind.name in _WRITTEN_ONCE or self._is_settled(desired, seen):
+            return 0
+        await self._overwrite(key, desired, seen, why)
+        return 1
+
+    async def _unseen(self, key: Key, kind: Kind, name: str) -> Object | None:
+        """What no watch shows may be somebody else's."""
+        found = await self._kube.find(kind, name, key.namespace)
+        if found is not None and not is_ours(found, key):
+            raise NameTaken(kind.name, key.namespace, name)
+        return found
+
+    async def _overwrite(self, key: Key, desired: Object, seen: Object, why: str) -> None:
+        fencing = self._fencing()
+        meta = seen["metadata"]
+        if int((meta.get("annotations") or {}).get(ANNOTATION_FENCING, 0)) > fencing:
+            raise Conflict(f"{desired['kind']} {meta['name']} was written by a later holder of the Lease")
+        guarded = desired
+        if desired["kind"] in _GUARDED:
+            guarded = desired | {"metadata": desired["metadata"] | {"resourceVersion": meta["resourceVersion"]}}
+        after = await self._kube.apply(guarded, force=True)
+        if difference(desired, after) is not None:
+            self._settled[after["metadata"]["uid"]] = (_content(desired), after["metadata"]["resourceVersion"])
+        if after["metadata"]["resourceVersion"] != meta["resourceVersion"]:
+            self._note(key, after, why)
+
+    def _is_settled(self, desired: Object, seen: Object) -> bool:
+        """Where the server writes it in other words than ours, writing it again would change nothing."""
+        meta = seen["metadata"]
+        return self._settled.get(meta["uid"]) == (_content(desired), meta["resourceVersion"])
+
+    def _note(self, key: Key, after: Object, why: str) -> None:
+        self._written.note(key, after, self._clock())
+        WRITES.labels(after["kind"]).inc()
+        meta = after["metadata"]
+        log.info("wrote %s %s/%s (%s)", after["kind"], meta.get("namespace", ""), meta["name"], why)
+
+
+def is_ours(obj: Mapping[str, Any], key: Key) -> bool:
+    """Labelled as ours for this very service (or for what the services of its namespace share)."""
+    labels = obj["metadata"].get("labels") or {}
+    service = key.name if isinstance(key, ServiceKey) else None
+    return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_SERVICE) == service
+
+
+def _content(desired: Object) -> str:
+    return str((desired["metadata"].get("annotations") or {}).get(ANNOTATION_CONTENT, ""))
