@@ -32,4 +32,3 @@ def shopping(visitor: Visitor) -> None:
 
 
 JOURNEYS: dict[str, Journey] = {"shopping": shopping}
-REQUESTS: dict[str, int] = {"shopping": 5}  # of a whole journey

@@ -15,9 +15,9 @@ from locust.runners import LocalRunner, MasterRunner
 from loadtests.arrivals import SPACINGS, Stage
 from loadtests.generate import allow_connections, open_arrival
 from loadtests.generator import OpenArrival
-from loadtests.journeys import JOURNEYS, REQUESTS
+from loadtests.journeys import JOURNEYS
 from loadtests.locust_records import Records, worker_of
-from loadtests.plan import HOST, Plan
+from loadtests.plan import HOST, REQUESTS, Plan
 
 _records = Records()
 _records.listen()

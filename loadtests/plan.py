@@ -11,6 +11,7 @@ from typing import Self
 from loadtests.arrivals import SPACINGS, Spacing, Stage
 
 HOST = "http://127.0.0.1:8080"
+REQUESTS = {"shopping": 5}  # of a whole journey, by its name
 HEADERS = (("Host", "shop.localhost"),)  # which of the ingress gateway's hosts is meant
 
 
