@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis import context
 from chassis.lifecycle import Lifecycle
 from chassis.metrics import UNMATCHED, Metrics
+from chassis.problems import Problem
 from chassis.settings import Settings
 from chassis.telemetry import PROBES
 
@@ -33,15 +34,21 @@ class Inbound:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = context.begin(Headers(scope=scope), timeout=self._settings.request_timeout)
+        headers = Headers(scope=scope)
+        request = context.begin(headers, timeout=self._settings.request_timeout)
         answer = _Answer(request, self._settings.served_by, self._lifecycle, send)
         if scope["path"] in PROBES:
             await self._app(scope, receive, answer)
             return
+        app: ASGIApp = self._app
+        if int(headers.get("content-length", "0")) > self._settings.max_body:
+            # FastAPI would refuse it too, but in plain text.
+            detail = f"The body is too large: at most {self._settings.max_body} bytes."
+            app = Problem(413, detail, kind="too-large", title="Content too large").response(scope["path"])
         started = time.perf_counter()
         with self._lifecycle.request(), self._metrics.in_flight.track_inprogress():
             try:
-                await self._app(scope, receive, answer)
+                await app(scope, receive, answer)
             finally:
                 self._record(scope, answer.status, time.perf_counter() - started, request)
 

@@ -63,6 +63,8 @@ class Process:
         """Wait for its end, at most ``timeout`` seconds, and return its exit code."""
         code = self._process.wait(timeout)
         self._reader.join(timeout)
+        if self._process.stdout:
+            self._process.stdout.close()
         return code
 
     def stop(self) -> None:

@@ -107,11 +107,14 @@ class Upstream:
         return response
 
     async def get_json(self, path: str, *, query: Query = ()) -> Any:  # noqa: ANN401 - JSON is anything
-        """GET a JSON document. Raises a ``Problem`` with the same status where the answer isn't a success."""
+        """GET a JSON document. Raises a ``Problem`` where there is none."""
         response = await self.request("GET", path, query=query)
         if not response.is_success:
             raise relayed(self.name, response)
-        return response.json()
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Problem(502, f"{self.name} answered with something that isn't JSON.", upstream=self.name) from error
 
     async def close(self) -> None:
         """Close its connections."""

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from chassis import endpoints
 from chassis.service import Service
 from chassis.settings import Settings, load
 from gateway import api
@@ -21,7 +22,7 @@ def main() -> None:
     service = Service(settings, title="Gateway", description="The shop as its users see it.")
     orders = service.upstream("orders", settings.orders_url)
     catalog = service.upstream("catalog", settings.catalog_url)
-    service.offer(api.router(orders=orders, catalog=catalog))
+    service.offer(api.router(orders=orders, catalog=catalog), endpoints.identity(settings))
     service.run()
 
 

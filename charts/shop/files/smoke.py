@@ -1,13 +1,14 @@
 """What `helm test` runs in a pod: a user's way through the shop, by the ingress gateway."""
 
-# ruff: noqa: INP001, S101, S310, T201 - a script for a pod that has nothing but Python: it asserts, and prints to the log
+# ruff: noqa: ANN401, INP001, S101, S310, T201 - a script for a pod that has nothing but Python: it asserts, and prints to the log
 
 import json
 import sys
 import urllib.request
+from typing import Any
 
 
-def ask(path, body=None):
+def ask(path: str, body: object = None) -> Any:
     """GET, or POST when there is a body; any status but success is an exception."""
     base, host = sys.argv[1:3]
     data = None if body is None else json.dumps(body).encode()

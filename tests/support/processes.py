@@ -1,0 +1,15 @@
+"""Services of the shop as real processes on loopback: how a test starts them and reads what they log."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from chassis.local import Process
+
+Logged = Callable[..., list[dict[str, object]]]
+"""``logged(service, **fields)``: log entries of a service that have these fields, once there are some."""
+
+
+class Start(Protocol):
+    """Starts a service with these environment variables; it ends with the test."""
+
+    def __call__(self, name: str, **env: str) -> Process: ...
