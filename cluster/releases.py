@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.cache import content_key
-from cluster.commands import Failure, Progress, command, probe
+from cluster.commands import Failure, Progress, command, probe, telling_line
 from cluster.host import CONTEXT
 from cluster.kubectl import ask, kubectl
 from cluster.steps import Step
@@ -77,7 +77,7 @@ def _info(status: str) -> Mapping[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def ready_step(title: str, namespace: str, kind: str, condition: str, *, within: float = 180) -> Step:
+def ready_step(title: str, namespace: str, kind: str, condition: str, *, within: float = 120) -> Step:
     """Wait until every object of the kind in the namespace has the condition."""
     return Step(
         title,
@@ -93,9 +93,19 @@ def await_ready(namespace: str, kind: str, condition: str, progress: Progress, *
         told = missing or f"no {kind} is there yet"
         progress.tail(told)
         if time.monotonic() > deadline:
-            why = pod_trouble(ask("--namespace", namespace, "get", "pods", "--output=json") or "{}") or told
-            raise Failure(f"not ready within {within:g} s: {why}", f"kubectl -n {namespace} describe {kind}")
+            raise _why(namespace, kind, f"not ready within {within:g} s: {told}")
         time.sleep(0.5)
+
+
+def _why(namespace: str, kind: str, told: str) -> Failure:
+    trouble = pod_trouble(ask("--namespace", namespace, "get", "pods", "--output=json") or "{}")
+    if trouble is None:
+        return Failure(told, f"kubectl -n {namespace} describe {kind}")
+    if trouble.reason != "CrashLoopBackOff":
+        return Failure(f"pod {trouble.pod}: {trouble}", f"kubectl -n {namespace} describe pod {trouble.pod}")
+    asked = ["logs", trouble.pod, "--container", trouble.container, "--previous"]
+    said = telling_line((ask("--namespace", namespace, *asked, "--tail=50") or "").splitlines())
+    return Failure(f"pod {trouble.pod} ends as soon as it starts: {said}", f"kubectl -n {namespace} {' '.join(asked)}")
 
 
 def _unready(namespace: str, kind: str, condition: str) -> str | None:
@@ -119,15 +129,29 @@ def first_unready(listing: str, condition: str) -> str | None:
     return None
 
 
-def pod_trouble(listing: str) -> str:
-    """Say why a pod doesn't run, from `kubectl get pods -o json`; empty when none says."""
-    for pod in json.loads(listing).get("items", []):
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod doesn't run."""
+
+    pod: str
+    container: str
+    reason: str
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}" if self.message else self.reason
+
+
+def pod_trouble(listing: str) -> Trouble | None:
+    """Find a pod that doesn't run in `kubectl get pods -o json`, the newest first: older ones may be on their way out."""
+    pods = json.loads(listing).get("items", [])
+    for pod in sorted(pods, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), reverse=True):
         name, status = pod["metadata"]["name"], pod.get("status", {})
         for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
             waiting = (container.get("state") or {}).get("waiting") or {}
             if waiting.get("reason") in _TROUBLE:
-                return f"pod {name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+                return Trouble(name, container["name"], waiting["reason"], waiting.get("message", ""))
         for condition in status.get("conditions", []):
             if condition.get("reason") == "Unschedulable":
-                return f"pod {name}: {condition.get('message', 'Unschedulable')}"
-    return ""
+                return Trouble(name, "", "Unschedulable", condition.get("message", ""))
+    return None

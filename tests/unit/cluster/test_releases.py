@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cluster.releases import Release, first_unready, is_deployed, pod_trouble
+from cluster.releases import Release, Trouble, first_unready, is_deployed, pod_trouble
 
 
 def deployment(name: str, *, available: str = "True", generation: int = 1, observed: int = 1) -> dict[str, Any]:
@@ -58,20 +58,32 @@ def test_a_release_that_failed_or_is_not_there_is_not_deployed() -> None:
     assert not is_deployed("", "content x")
 
 
+def pod(name: str, *, reason: str, message: str = "", born: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+    state = {"waiting": {"reason": reason, "message": message}}
+    container = {"name": "app", "state": state}
+    return {"metadata": {"name": name, "creationTimestamp": born}, "status": {"containerStatuses": [container]}}
+
+
 def test_a_pod_that_does_not_run_says_why() -> None:
-    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
-    pod = {"metadata": {"name": "orders-1"}, "status": {"containerStatuses": [{"state": waiting}]}}
-    assert pod_trouble(listing(pod)) == "pod orders-1: ImagePullBackOff: Back-off pulling image"
+    trouble = pod_trouble(listing(pod("orders-1", reason="ImagePullBackOff", message="Back-off pulling image")))
+    assert trouble == Trouble("orders-1", "app", "ImagePullBackOff", "Back-off pulling image")
+    assert str(trouble) == "ImagePullBackOff: Back-off pulling image"
 
 
 def test_a_pod_that_fits_nowhere_says_why() -> None:
     condition = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient cpu."}
-    pod = {"metadata": {"name": "orders-1"}, "status": {"conditions": [condition]}}
-    assert pod_trouble(listing(pod)) == "pod orders-1: 0/1 nodes: Insufficient cpu."
+    unfit = {"metadata": {"name": "orders-1"}, "status": {"conditions": [condition]}}
+    assert pod_trouble(listing(unfit)) == Trouble("orders-1", "", "Unschedulable", "0/1 nodes: Insufficient cpu.")
+
+
+def test_the_newest_pod_is_asked_first_because_older_ones_may_be_on_their_way_out() -> None:
+    old = pod("orders-1", reason="CrashLoopBackOff")
+    new = pod("orders-2", reason="ImagePullBackOff", born="2026-01-02T00:00:00Z")
+    trouble = pod_trouble(listing(old, new))
+    assert trouble is not None
+    assert trouble.pod == "orders-2"
 
 
 def test_pods_that_run_or_just_start_are_no_trouble() -> None:
-    starting = {"state": {"waiting": {"reason": "ContainerCreating"}}}
-    pod = {"metadata": {"name": "orders-1"}, "status": {"containerStatuses": [starting]}}
-    assert pod_trouble(listing(pod)) == ""
-    assert pod_trouble("{}") == ""
+    assert pod_trouble(listing(pod("orders-1", reason="ContainerCreating"))) is None
+    assert pod_trouble("{}") is None
