@@ -59,10 +59,13 @@ def problem(pods: Iterable[Object], deployment: Object | None = None) -> str:
 
 
 def missing_references(pods: Iterable[Object]) -> tuple[str, ...]:
-    """Secrets and ConfigMaps that containers wait for."""
+    """Images, Secrets and ConfigMaps that containers wait for; the same sentence at each of the kubelet's tries."""
     found: dict[str, None] = {}
     for pod in pods:
         for container in _statuses(pod):
+            if _waiting(container).get("reason") in _PULL:
+                image = container.get("image")
+                found[f"image {image} can't be pulled: check its name, and that the node may pull it"] = None
             if match := _MISSING.search(_waiting(container).get("message") or ""):
                 kind = {"secret": "Secret", "configmap": "ConfigMap"}[match[1].lower()]
                 found[f"there is no {kind} {match[2]}: create it, or take the reference out"] = None
