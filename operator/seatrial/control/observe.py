@@ -71,6 +71,11 @@ class Observer:
         found = self._cache.namespace(namespace)
         return found is not None and (found["metadata"].get("labels") or {}).get(LABEL_MANAGED_NAMESPACE) == "true"
 
+    def terminating(self, namespace: str) -> bool:
+        """Whether it is being deleted, so that nothing can be made there any more."""
+        found = self._cache.namespace(namespace)
+        return found is None or bool(found["metadata"].get("deletionTimestamp"))
+
     async def look(self, raw: Object, reading: Reading) -> Sight:
         """`reading` must have a service."""
         read = reading.service

@@ -100,6 +100,8 @@ class Reconciler:
         if raw is None:
             self._forget(key)
             return None
+        if parts.observer.terminating(key.namespace) and not raw["metadata"].get("deletionTimestamp"):
+            return None  # its turn comes
         reading = parts.fleet.read(raw)
         if not parts.observer.managed(key.namespace):
             if raw["metadata"].get("deletionTimestamp"):
@@ -235,7 +237,7 @@ class Reconciler:
 
     async def _hosts(self, key: HostsKey) -> float | None:
         parts = self._parts
-        if not parts.observer.managed(key.namespace):
+        if not parts.observer.managed(key.namespace) or parts.observer.terminating(key.namespace):
             return None
         known = parts.fleet.known()
         services = [parts.fleet.placed(s, known) for s in parts.fleet.services(key.namespace)]

@@ -69,7 +69,7 @@ def setup(role: str, *, environment: Mapping[str, str] = os.environ) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(environment.get("SEATRIAL_LOG_LEVEL", "info").upper())
-    for chatty in ("httpx", "httpx2", "httpcore", "aiohttp.access", "kopf.activities"):
+    for chatty in ("httpx", "httpx2", "httpcore", "aiohttp.access", "kopf.objects", "kopf.activities"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         resource = Resource.create({"service.name": f"seatrial-{role}", "service.version": __version__})
