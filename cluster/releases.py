@@ -45,7 +45,10 @@ def release_step(release: Release) -> Step:
 
 
 def upgrade(release: Release, progress: Progress) -> None:
-    """Run `helm upgrade --install`; what an interrupted run left pending is rolled over."""
+    """Run `helm upgrade --install`; what an interrupted run left pending is rolled over.
+
+    On this cluster the charts have the last word: what was applied by hand to an object of theirs gives way.
+    """
     status = _info(probe(_status(release)) or "")
     if str(status.get("status", "")).startswith("pending"):
         progress.say("an earlier install was interrupted: its record is removed first")
@@ -53,7 +56,7 @@ def upgrade(release: Release, progress: Progress) -> None:
     argv: list[str | Path] = [*_HELM, "upgrade", "--install", release.name, release.chart, "-n", release.namespace]
     for key, value in release.values:
         argv += ["--set-string", f"{key}={value}"]
-    command([*argv, "--description", release.content], progress=progress)
+    command([*argv, "--force-conflicts", "--description", release.content], progress=progress)
 
 
 def _drop_pending(release: Release) -> None:
@@ -118,15 +121,22 @@ def first_unready(listing: str, condition: str) -> str | None:
     items = json.loads(listing).get("items", [])
     if not items:
         return ""
-    for item in items:
-        status = item.get("status") or {}
-        conditions = {found["type"]: found for found in status.get("conditions") or []}
-        found = conditions.get(condition, {})
-        stale = status.get("observedGeneration", 0) < item["metadata"].get("generation", 0)
-        if found.get("status") != "True" or stale:
-            told = found.get("message") or ("not seen yet" if stale or not found else f"{condition} is not true")
-            return f"{item['metadata']['name']}: {told}"
-    return None
+    told = ((item["metadata"]["name"], _lack(item, condition)) for item in items)
+    return next((f"{name}: {lack}" for name, lack in told if lack), None)
+
+
+def _lack(item: Mapping[str, Any], condition: str) -> str:
+    status = item.get("status") or {}
+    if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
+        return "its last change has not been seen yet"
+    found = {known["type"]: known for known in status.get("conditions") or []}.get(condition, {})
+    if found.get("status") != "True":
+        return str(found.get("message") or f"{condition} is not true")
+    if item.get("kind") == "Deployment":  # available it is all the time that its pods are being replaced
+        wanted, new = item["spec"].get("replicas", 1), status.get("updatedReplicas", 0)
+        if new < wanted or status.get("replicas", 0) > new or status.get("availableReplicas", 0) < wanted:
+            return f"{new} of {wanted} pods are new"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,7 @@ class Trouble:
 
 
 def pod_trouble(listing: str) -> Trouble | None:
-    """Find a pod that doesn't run in `kubectl get pods -o json`, the newest first: older ones may be on their way out."""
+    """Find a pod that doesn't run in `kubectl get pods -o json`; the newest first, as older ones may be leaving."""
     pods = json.loads(listing).get("items", [])
     for pod in sorted(pods, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), reverse=True):
         name, status = pod["metadata"]["name"], pod.get("status", {})

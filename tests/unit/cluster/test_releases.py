@@ -5,14 +5,19 @@ from typing import Any
 from cluster.releases import Release, Trouble, first_unready, is_deployed, pod_trouble
 
 
-def deployment(name: str, *, available: str = "True", generation: int = 1, observed: int = 1) -> dict[str, Any]:
+def deployment(
+    name: str, *, available: str = "True", generation: int = 1, observed: int = 1, new: int = 2, pods: int = 2
+) -> dict[str, Any]:
     conditions = [
         {"type": "Progressing", "status": "True"},
         {"type": "Available", "status": available, "message": "Deployment does not have minimum availability."},
     ]
+    counts = {"replicas": pods, "updatedReplicas": new, "availableReplicas": 2}
     return {
+        "kind": "Deployment",
         "metadata": {"name": name, "generation": generation},
-        "status": {"observedGeneration": observed, "conditions": conditions},
+        "spec": {"replicas": 2},
+        "status": {"observedGeneration": observed, "conditions": conditions, **counts},
     }
 
 
@@ -32,14 +37,18 @@ def test_no_object_is_not_ready() -> None:
 
 
 def test_a_condition_from_before_the_last_change_does_not_count() -> None:
-    assert first_unready(listing(deployment("a", generation=2)), "Available") == (
-        "a: Deployment does not have minimum availability."
-    )
+    told = first_unready(listing(deployment("a", generation=2)), "Available")
+    assert told == "a: its last change has not been seen yet"
+
+
+def test_a_deployment_is_not_ready_while_its_pods_are_being_replaced() -> None:
+    assert first_unready(listing(deployment("a", new=1)), "Available") == "a: 1 of 2 pods are new"
+    assert first_unready(listing(deployment("a", pods=3)), "Available") == "a: 2 of 2 pods are new"
 
 
 def test_an_object_nobody_has_looked_at_is_not_ready() -> None:
     new = {"metadata": {"name": "orders", "generation": 1}}
-    assert first_unready(listing(new), "Ready") == "orders: not seen yet"
+    assert first_unready(listing(new), "Ready") == "orders: its last change has not been seen yet"
 
 
 def test_a_release_is_upgraded_when_chart_or_values_changed(tmp_path: Path) -> None:
