@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from queue import Empty, Queue
 from typing import Final
 
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 60.0
 
 
 class Process:

@@ -6,6 +6,7 @@ runs when nobody sends any more. SIGINT, from a developer's keyboard, ends at on
 """
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -74,4 +75,6 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=_BACKLOG)
     except OSError as error:
-        sys.exit(f"can't listen on {host}:{port}: {error.strerror}. Free the port, or choose another by PORT.")
+        sys.exit(
+            f"can't listen on {host}:{port}: {os.strerror(error.errno or 0)}. Free the port, or choose another by PORT."
+        )

@@ -1,0 +1,141 @@
+"""What a user of the shop does, from outside and on whichever pod the request lands."""
+
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import validate
+
+from catalog.products import Catalog
+from chassis.local import Process
+from support.processes import Start
+
+ITEMS = [{"sku": "rope-01", "quantity": 2}, {"sku": "bell-01", "quantity": 1}]
+KEY = "k" * 16
+
+
+def place(client: httpx.Client, url: str = "/v1/orders", key: str | None = None, **body: Any) -> dict[str, Any]:
+    headers = {} if key is None else {"idempotency-key": key}
+    answer = client.post(url, json={"customer": "ada", "items": ITEMS, **body}, headers=headers)
+    assert answer.status_code == 201, answer.text
+    order: dict[str, Any] = answer.json()
+    assert answer.headers["location"].endswith("/" + order["id"])
+    return order
+
+
+def test_an_order_costs_what_the_catalog_says_and_is_found_where_location_points(gateway: httpx.Client) -> None:
+    prices = {sku: gateway.get(f"/api/v1/catalog/{sku}").json()["price"] for sku in ("rope-01", "bell-01")}
+    answer = gateway.post("/api/v1/orders", json={"customer": "ada", "items": ITEMS})
+    assert answer.status_code == 201
+    order = answer.json()
+    assert order["customer"] == "ada"
+    assert order["status"] == "pending"
+    assert [(line["sku"], line["quantity"], line["unitPrice"]) for line in order["items"]] == [
+        ("rope-01", 2, prices["rope-01"]),
+        ("bell-01", 1, prices["bell-01"]),
+    ]
+    assert order["total"] == {
+        "amount": 2 * prices["rope-01"]["amount"] + prices["bell-01"]["amount"],
+        "currency": "EUR",
+    }
+    assert gateway.get(answer.headers["location"]).json() == order
+
+
+def test_every_pod_finds_what_another_one_has_placed(start: Start, processes: dict[str, Process]) -> None:
+    urls = {"CATALOG_URL": processes["catalog"].url}
+    one, other = (start("orders", REFERENCE_KEY=KEY, **urls) for _ in range(2))
+    with httpx.Client(base_url=one.url) as here, httpx.Client(base_url=other.url) as there:
+        order = place(here)
+        assert there.get(f"/v1/orders/{order['id']}").json() == order
+        assert place(here, key="again") == place(there, key="again"), "one key is one order, on every pod"
+        assert there.get("/v1/orders", params={"customer": "ada"}).json()["complete"] is False
+
+
+def test_a_pod_with_another_key_does_not_know_it_and_says_so_at_its_start(
+    start: Start, processes: dict[str, Process], orders: httpx.Client
+) -> None:
+    stranger = start("orders", CATALOG_URL=processes["catalog"].url)
+    order = place(orders)
+    assert httpx.get(f"{stranger.url}/v1/orders/{order['id']}").status_code == 404
+    assert any("REFERENCE_KEY" in str(entry["message"]) for entry in stranger.entries)
+
+
+def test_an_order_sent_again_with_its_key_is_the_same_order(gateway: httpx.Client) -> None:
+    first, again = (place(gateway, "/api/v1/orders", key="trip") for _ in range(2))
+    assert first == again
+    assert place(gateway, "/api/v1/orders")["number"] != place(gateway, "/api/v1/orders")["number"]
+
+
+def test_a_customers_recent_orders_are_listed_latest_first(orders: httpx.Client) -> None:
+    placed = [place(orders, customer="grace")["id"] for _ in range(3)]
+    found = orders.get("/v1/orders", params={"customer": "grace", "limit": 2}).json()
+    assert [order["id"] for order in found["orders"]] == [placed[2], placed[1]]
+
+
+def test_the_catalog_lists_pages_and_finds(gateway: httpx.Client) -> None:
+    everything = gateway.get("/api/v1/catalog").json()
+    assert everything["total"] == len(everything["products"]) == len(Catalog.bundled())
+    page = gateway.get("/api/v1/catalog", params={"limit": 2, "offset": 1}).json()
+    assert page["products"] == everything["products"][1:3]
+    assert page["total"] == everything["total"]
+    anchors = gateway.get("/api/v1/catalog", params={"q": "ANCHOR"}).json()["products"]
+    assert {"anchor-01", "anchor-02"} <= {product["sku"] for product in anchors}
+    chosen = gateway.get("/api/v1/catalog", params=[("sku", "rope-02"), ("sku", "bell-01"), ("sku", "nothing")]).json()
+    assert [product["sku"] for product in chosen["products"]] == ["bell-01", "rope-02"]
+
+
+@pytest.mark.parametrize("service", ["gateway", "orders", "catalog"])
+def test_each_service_documents_itself(service: str, processes: dict[str, Process]) -> None:
+    document = httpx.get(processes[service].url + "/openapi.json").json()
+    validate(document)
+    for path, operations in document["paths"].items():
+        assert path.startswith(("/v1/", "/api/v1/"))
+        for operation in operations.values():
+            assert operation["responses"]["4XX"]["content"].keys() == {"application/problem+json"}
+
+
+@pytest.mark.parametrize("service", ["gateway", "orders", "catalog"])
+def test_each_service_is_alive_ready_and_measured(service: str, processes: dict[str, Process]) -> None:
+    with httpx.Client(base_url=processes[service].url) as client:
+        assert client.get("/livez").text == client.get("/readyz").text == "ok\n"
+        client.get("/v1/identity", params={"unbounded": "label"})
+        client.get("/some/random/path")
+        text = client.get("/metrics").text
+    assert 'http_server_request_duration_seconds_count{method="GET",route="/v1/identity",status="200"}' in text
+    assert 'route="unmatched",status="404"' in text
+    assert "random" not in text
+    assert "/readyz" not in text
+    assert f'service_info{{name="{service}"' in text
+    assert "process_cpu_seconds_total" in text
+
+
+def test_calls_to_others_are_measured(gateway: httpx.Client) -> None:
+    gateway.get("/api/v1/catalog")
+    text = gateway.get("/metrics").text
+    assert 'http_client_request_duration_seconds_count{method="GET",outcome="200",upstream="catalog"}' in text
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"SHUTDOWN_SETTLE": "5"}, "SHUTDOWN_SETTLE='5': Value error, '5' is not a duration: write it like 250ms"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL='loud': Input should be 'debug', 'info', 'warning' or 'error'"),
+        ({"FAULTS": "yes", "PORT": "x"}, "FAULTS='yes': Input should be 'enabled' or 'disabled'"),
+        ({"FAULTS": "yes", "PORT": "x"}, "PORT='x': Input should be a valid integer"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_its_name_and_value(
+    start: Start, variables: dict[str, str], told: str
+) -> None:
+    process = start("catalog", **variables)
+    with pytest.raises(RuntimeError, match="didn't start"):
+        _ = process.url
+    assert process.wait(5) == 2
+    assert any(line.startswith("environment variable " + told) for line in process.log)
+
+
+def test_a_taken_port_is_named(start: Start, processes: dict[str, Process]) -> None:
+    taken = processes["catalog"].url.rpartition(":")[2]
+    process = start("catalog", PORT=taken)
+    assert process.wait(10) == 1
+    assert process.log[-1].startswith(f"can't listen on 127.0.0.1:{taken}: Address already in use. Free the port")
