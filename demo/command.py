@@ -144,7 +144,7 @@ def _finding(following: Following, load: Recording, found: tuple[Check, ...]) ->
 def _next(namespace: str, before: int | None) -> list[tuple[str, str]]:
     return [
         (f"kubectl -n {namespace} get ms,rev", "the services and their revisions; all of it goes on running"),
-        (f"seatrial -n {namespace} status", "the same with what comes next"),
+        (f"seatrial status -n {namespace}", "the same with what comes next"),
         (f"kubectl -n {namespace} describe rev {SERVICE}-{before}", "the revision that had the traffic before"),
         ("make load USERS=20", "more users, with Locust's page on http://127.0.0.1:8089"),
         ("make demo", "another revision"),

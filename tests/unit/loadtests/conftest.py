@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.bodies.append((self.path, self.headers.get("x-key", ""), body))
         if self.server.frozen_from <= time.monotonic() < self.server.frozen_until:
             threading.Event().wait(self.server.frozen_until - time.monotonic())
-        getattr(self, f"answer_{path.strip('/').replace('-', '_') or 'well'}")()
+        getattr(self, f"answer_{path.strip('/') or 'well'}", self.answer_missing)()
 
     do_POST = do_GET  # noqa: N815 - the base class looks for this name
 

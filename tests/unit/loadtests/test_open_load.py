@@ -34,7 +34,7 @@ def test_every_arrival_is_a_request_that_is_recorded(target: Target) -> None:
 
 def test_a_load_can_be_looked_at_while_it_runs_and_stopped_at_any_time(target: Target) -> None:
     with open_load(rate=100, path="/well", host=target.url) as load:
-        some = load.until(lambda seen: seen.total >= 20, within=20)
+        some = load.until(lambda seen: seen.total >= 20, within=60)
         assert not some.finished
         result = load.stop()
     assert result.finished
@@ -45,7 +45,7 @@ def test_a_load_can_be_looked_at_while_it_runs_and_stopped_at_any_time(target: T
 
 def test_a_stall_is_seen_by_everyone_who_would_have_come(target: Target) -> None:
     with open_load(rate=50, duration=3, spacing="constant", path="/well", host=target.url) as load:
-        load.until(lambda seen: seen.total >= 10, within=20)
+        load.until(lambda seen: seen.total >= 10, within=60)
         target.freeze(after=0.3, seconds=1.0)
         result = load.wait()
     waited = [r for r in result.requests if r.latency > 0.5]
@@ -55,7 +55,7 @@ def test_a_stall_is_seen_by_everyone_who_would_have_come(target: Target) -> None
 
 def test_who_could_not_be_sent_because_of_a_stall_counts_from_when_he_was_due(target: Target) -> None:
     with open_load(rate=50, duration=3, spacing="constant", path="/well", host=target.url, most_at_once=1) as load:
-        load.until(lambda seen: seen.total >= 10, within=20)
+        load.until(lambda seen: seen.total >= 10, within=60)
         target.freeze(after=0.3, seconds=1.0)
         result = load.wait()
     as_a_closed_user_sees_it = [r for r in result.requests if r.latency - r.lag > 0.5]
@@ -122,10 +122,10 @@ def test_no_answer_in_time_is_a_lost_request(target: Target) -> None:
 
 def test_stopping_waits_for_the_answers_that_are_due(target: Target) -> None:
     with open_load(rate=50, path="/well", host=target.url) as load:
-        load.until(lambda seen: seen.total >= 5, within=20)
+        load.until(lambda seen: seen.total >= 5, within=60)
         target.freeze(after=0, seconds=1.0)
         before = target.seen["/well"]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while target.seen["/well"] < before + 5:
             assert time.monotonic() < deadline
         result = load.stop()
@@ -178,14 +178,14 @@ def test_two_workers_make_the_arrivals_of_one(target: Target, tmp_path: Path) ->
 
 async def test_a_load_runs_beside_an_event_loop(target: Target) -> None:
     with open_load(rate=50, path="/well", host=target.url) as load:
-        await asyncio.to_thread(load.until, lambda seen: seen.total >= 5, within=20)
+        await asyncio.to_thread(load.until, lambda seen: seen.total >= 5, within=60)
         result = await asyncio.to_thread(load.stop)
     assert not result.lost
 
 
 def test_a_test_that_fails_ends_its_load(target: Target) -> None:
     with pytest.raises(ZeroDivisionError), open_load(rate=50, path="/hang", host=target.url) as load:  # noqa: PT012
-        load.until(lambda _: target.seen["/hang"] > 0, within=20)
+        load.until(lambda _: target.seen["/hang"] > 0, within=60)
         raise ZeroDivisionError
     assert [child.returncode for child in load._children] == [-9]
 
@@ -202,7 +202,7 @@ def test_a_load_ends_with_the_process_that_asked_for_it(target: Target, tmp_path
     assert child.stdin is not None
     child.stdin.write(f"{Instant.now()}\n")
     child.stdin.flush()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not target.seen["/well"]:
         assert time.monotonic() < deadline
     child.stdin.close()
