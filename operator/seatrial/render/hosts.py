@@ -113,7 +113,7 @@ def _root(namespace: str, host: str, services: list[MeshService], routed: Collec
 
 
 def _place(prefix: str, service: str, namespace: str) -> dict[str, Any]:
-    match = {"match": [{"uri": {"prefix": prefix}}]} if prefix else {}
+    match = {"match": [{"uri": {"exact": prefix}}, {"uri": {"prefix": f"{prefix}/"}}]} if prefix else {}
     return {**match, "delegate": {"name": delegate_name(service), "namespace": namespace}}
 
 

@@ -32,7 +32,8 @@ class Inputs:
 
     `revisions` by number; `scales` the replicas of each Deployment that shall exist; `migrate` the revisions whose
     migration job shall exist; `live` has the uids of objects of ours that exist, by kind and name; `callees` what is
-    known of the services in `calls`, by namespace and name; `fencing` the number of the Lease's holder that writes.
+    known of the services in `calls`, by namespace and name (None, or not in it: nothing); `fencing` the number of the
+    Lease's holder that writes.
     """
 
     service: MeshService
@@ -41,7 +42,7 @@ class Inputs:
     scales: Mapping[int, int]
     migrate: tuple[int, ...] = ()
     live: Live = field(default_factory=dict)
-    callees: Mapping[tuple[str, str], Callee] = field(default_factory=dict)
+    callees: Mapping[tuple[str, str], Callee | None] = field(default_factory=dict)
     fencing: int = 0
 
     @property

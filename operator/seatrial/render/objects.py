@@ -104,12 +104,15 @@ def manifest(  # noqa: PLR0913 # the parts of an object, each named at the call
 
 
 def content_hash(obj: Object) -> str:
-    """16 hex digits over the object, its own annotation excepted.
+    """16 hex digits over what the object says, whoever writes it and whatever is there beside it.
 
-    The fencing number is left out too: a new holder of the Lease has no reason to write all routes again.
+    So the hash itself is left out, and the fencing number (a new holder of the Lease has no reason to write all routes
+    again), and owners but the MeshServices (that a route is made anew is no reason to write what goes after it twice).
     """
     own = {ANNOTATION_CONTENT, ANNOTATION_FENCING}
-    annotations = {k: v for k, v in obj["metadata"].get("annotations", {}).items() if k not in own}
-    bare = obj | {"metadata": obj["metadata"] | {"annotations": annotations}}
+    metadata = obj["metadata"]
+    annotations = {k: v for k, v in metadata.get("annotations", {}).items() if k not in own}
+    owners = [r for r in metadata.get("ownerReferences", ()) if r["kind"] == "MeshService"]
+    bare = obj | {"metadata": metadata | {"annotations": annotations, "ownerReferences": owners}}
     text = json.dumps(bare, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,9 +1,11 @@
-"""Kubernetes quantities as the API server writes them, so that what we rendered equals what is read back."""
+"""Kubernetes quantities in a spelling that the API server leaves alone: what is read back is what was written."""
 
 import re
 from fractions import Fraction
 
-_SHAPE = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d+))?$")
+_SHAPE = re.compile(  # of bounded length: a user's 1e999999999 must not become a number
+    r"^([+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30}))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$", re.ASCII
+)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL_NAMES = {exponent: name for name, exponent in _DECIMAL.items()}
@@ -14,7 +16,8 @@ _NANO = Fraction(1, 10**9)
 def canonical(quantity: str | int) -> str:
     """The one spelling of a quantity: no fraction, the largest suffix that loses nothing.
 
-    What isn't a quantity is returned as it is: the API server says what is wrong with it.
+    Binary ones are rounded up to whole bytes. What isn't a quantity is returned as it is: the API server says what is
+    wrong with it.
 
     >>> canonical("0.5"), canonical("1024Mi"), canonical(2)
     ('500m', '1Gi', '2')

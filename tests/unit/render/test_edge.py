@@ -23,19 +23,20 @@ def service(name: str, created: str, expose: list[Json], routes: list[Json]) -> 
 # -- Istio: a delegate's routes within the matches of its root, as pilot/pkg/model/virtualservice.go merges them
 
 
-def conflict(root: Json | None, leaf: Json | None) -> bool:
-    if root is None or leaf is None:
-        return False
+def conflict(root: Json, leaf: Json) -> bool:
     if "regex" in root or "regex" in leaf:
         return True
+    if "exact" in root:
+        return leaf.get("exact") != root["exact"]
     text: str = leaf["exact"] if "exact" in leaf else leaf["prefix"]
     return not text.startswith(root["prefix"])
 
 
 def merged(root: Json, delegate: list[Json]) -> Iterator[Json]:
-    outer = root["match"][0]["uri"] if "match" in root else None
+    """A route is kept when each of its matches lies within one of the root's."""
+    outer = [m["uri"] for m in root.get("match", ())]
     for route in delegate:
-        if not any(conflict(outer, m.get("uri")) for m in route["match"]):
+        if not outer or all(any(not conflict(o, m["uri"]) for o in outer) for m in route["match"]):
             yield route
 
 

@@ -29,7 +29,7 @@ def of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def places(objects: list[dict[str, Any]]) -> list[tuple[str, str]]:
     (root,) = of_kind(objects, "VirtualService")
     return [
-        (h["match"][0]["uri"]["prefix"] if "match" in h else "/", h["delegate"]["name"]) for h in root["spec"]["http"]
+        (h["match"][0]["uri"]["exact"] if "match" in h else "/", h["delegate"]["name"]) for h in root["spec"]["http"]
     ]
 
 

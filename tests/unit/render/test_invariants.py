@@ -219,6 +219,13 @@ def test_a_new_holder_of_the_lease_has_nothing_to_write(given_: Inputs, fencing:
     assert contents[0] == contents[1]
 
 
+@given(inputs())
+def test_what_exists_beside_an_object_changes_nothing_that_it_says(given_: Inputs) -> None:
+    alone = Inputs(**{**vars(given_), "live": {}})
+    contents = [[o["metadata"]["annotations"]["seatrial.dev/content"] for o in render(i)] for i in (given_, alone)]
+    assert contents[0] == contents[1]
+
+
 @settings(max_examples=50)
 @given(inputs())
 def test_rendering_leaves_its_inputs_as_they_were(given_: Inputs) -> None:

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from seatrial.render.quantities import canonical
 
-# As the API server answered for resource requests and emptyDir size limits.
-AS_STORED = [
+# The right column is what the API server gives back unchanged.
+SPELT = [
     ("0.5", "500m"),
     ("0.05", "50m"),
     (".5", "500m"),
@@ -31,8 +31,8 @@ AS_STORED = [
 ]
 
 
-@pytest.mark.parametrize(("given_", "stored"), AS_STORED)
-def test_a_quantity_is_spelt_as_the_api_server_spells_it(given_: str | int, stored: str) -> None:
+@pytest.mark.parametrize(("given_", "stored"), SPELT)
+def test_a_quantity_has_one_spelling(given_: str | int, stored: str) -> None:
     assert canonical(given_) == stored
 
 
