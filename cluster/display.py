@@ -29,7 +29,10 @@ class Display(StepProgress, Protocol):
         """Give the screen back."""
 
     def begin(self, title: str) -> None:
-        """Show that a step begins."""
+        """Show that a step is looked at."""
+
+    def work(self) -> None:
+        """Show that it is not there and work begins."""
 
     def end(self, how: Ending) -> None:
         """Show how the step that began last ended."""
@@ -80,8 +83,10 @@ class _Plain(_Base):
 
     def begin(self, title: str) -> None:
         self._next(title)
-        self._told = self._began
-        self._print(f"[{self._count()}] {title} …")
+
+    def work(self) -> None:
+        self._told = time.monotonic()
+        self._print(f"[{self._count()}] {self._title} …")
 
     def end(self, how: Ending) -> None:
         self._print(f"[{self._count()}] {self._title}: {self._ending(how)}")
@@ -150,6 +155,9 @@ class _Live(_Base):
         self._next(title)
         self._bar.remove_task(self._task)
         self._task = self._bar.add_task(f"[dim]{self._count()}[/] {escape(title)}", total=None, line="")
+
+    def work(self) -> None:
+        pass  # the spinner is there since the step is looked at
 
     def end(self, how: Ending) -> None:
         self._bar.update(self._task, visible=False, refresh=True)

@@ -13,7 +13,7 @@ from cluster import apps, docker, doctor, inotify
 from cluster.bench import show_times
 from cluster.cache import cache_root
 from cluster.commands import Progress, command, probe
-from cluster.host import CONTEXT, GATEWAY_PORT, Facts, read_facts
+from cluster.host import CONTEXT, GATEWAY_PORT, read_facts
 from cluster.images import Mode, decide, image_steps, load_manifest
 from cluster.istio import istio_steps
 from cluster.kind import delete_cluster, kind_steps
@@ -39,23 +39,23 @@ def up(console: Console, chosen: argparse.Namespace) -> int:
 def bring_up(console: Console, images: str) -> list[Outcome]:
     """Check the machine, then run every step that isn't done."""
     facts = read_facts()
-    doctor.preflight(doctor.examine(facts, _need(images, facts)))
+    doctor.preflight(doctor.examine(facts, doctor.BUILT if images == Mode.BUILD.value else doctor.PULLED))
     outcomes = run_steps([*docker.steps(facts), *inotify.steps(facts)], console=console)
     decision = decide(images, load_manifest())
     console.print(f"Images are {_WORDS[decision.mode]}: {decision.reason}", markup=False)
     facts = read_facts()  # Docker runs now, and says more
+    doctor.preflight(doctor.examine(facts, _need(decision.mode)))
     steps = [*image_steps(decision.mode), *kind_steps(facts, decision.mode), *istio_steps(facts, decision.mode)]
-    steps += metrics_steps()
     return outcomes + run_steps(steps, console=console)
 
 
 _WORDS = {Mode.PULL: "pulled", Mode.BUILD: "built from packages"}
 
 
-def _need(images: str, facts: Facts) -> doctor.Need:
-    """Ask for what building takes, unless images are pulled, or were built before."""
-    built = facts.engine and probe(["docker", "image", "inspect", load_manifest().node]) is not None
-    return doctor.PULLED if images == "pull" or built else doctor.BUILT
+def _need(mode: Mode) -> doctor.Need:
+    """Tell what is still needed: what was built once takes no more than what is pulled."""
+    built = probe(["docker", "image", "inspect", load_manifest().node]) is not None
+    return doctor.BUILT if mode is Mode.BUILD and not built else doctor.PULLED
 
 
 def down(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
@@ -70,8 +70,7 @@ def down(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 -
 
 def check(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
     """Print what is wrong with this machine."""
-    facts = read_facts()
-    findings = doctor.examine(facts, _need("auto", facts))
+    findings = doctor.examine(read_facts(), _need(Mode.BUILD))
     doctor.report(findings, console)
     blocking = [finding for finding in findings if finding.level is doctor.Level.BLOCKS]
     if not blocking:

@@ -65,6 +65,7 @@ def _run(step: Step, display: Display) -> Outcome:
         if step.done():
             display.end("already")
             return Outcome(step.title, 0.0, already=True)
+        display.work()
         step.run(display)
     except Failure as failure:
         display.end("failed")
