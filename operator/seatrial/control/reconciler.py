@@ -21,7 +21,7 @@ from seatrial.control.observe import Observer, Sight
 from seatrial.control.pods import revision_of
 from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import reconciling
-from seatrial.control.writer import Writer
+from seatrial.control.writer import Name, Writer
 from seatrial.kube.errors import Conflict, Forbidden, NameTaken, NotFound, Terminating
 from seatrial.kube.kinds import (
     AUTHORIZATION_POLICY,
@@ -120,11 +120,11 @@ class Reconciler:
         decision = self._decide(sight)
         parts.gauges.show(key, decision)
         try:
-            taken = await self._taken(key, sight, decision)
+            taken, free = await self._names(key, sight, decision)
             if taken:
                 await parts.teller.refuse(key, raw, tuple(t.message for t in taken), "NameTaken")
                 return NAME_TAKEN
-            if not await self._write(key, sight, decision):
+            if not await self._write(key, sight, decision, free):
                 return SOON
         except NameTaken as error:
             sight = replace(sight, findings=_refused(sight.findings, error.message, "NameTaken"))
@@ -153,7 +153,7 @@ class Reconciler:
         now = self._parts.clock()
         return now - self._ending.setdefault(uid, now) > PATIENCE_WITH_THE_END
 
-    async def _write(self, key: ServiceKey, sight: Sight, decision: Decision) -> bool:
+    async def _write(self, key: ServiceKey, sight: Sight, decision: Decision, free: frozenset[Name]) -> bool:
         """False where it must be looked at again first."""
         parts = self._parts
         deleting = bool(sight.service.metadata.deletion_timestamp)
@@ -165,7 +165,7 @@ class Reconciler:
         desired = render(_inputs(sight, decision, parts.fencing()))
         if deleting:
             desired = [o for o in desired if (o["kind"], o["metadata"]["name"]) in sight.owned]
-        await parts.writer.put(key, desired, sight.owned)
+        await parts.writer.put(key, desired, sight.owned, free)
         if not deleting:
             await self._prune(key, sight, decision, desired)
         await parts.teller.report(key, sight, decision)
@@ -221,10 +221,12 @@ class Reconciler:
                 if copy["metadata"]["name"] not in used:
                     await writer.delete(copy | {"apiVersion": "v1"})
 
-    async def _taken(self, key: ServiceKey, sight: Sight, decision: Decision) -> list[NameTaken]:
-        """Before the first write for a service: whether all names are free."""
+    async def _names(
+        self, key: ServiceKey, sight: Sight, decision: Decision
+    ) -> tuple[list[NameTaken], frozenset[Name]]:
+        """Before the first write for a service: whose names are taken, and which are free."""
         if sight.owned or sight.world.revisions:
-            return []
+            return [], frozenset()
         return await self._parts.writer.taken(key, _names(key.name, decision.create or 1))
 
     def _forget(self, key: ServiceKey) -> None:

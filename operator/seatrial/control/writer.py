@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from seatrial.api.names import (
@@ -23,12 +23,14 @@ from seatrial.kube.kinds import Kind, kind_of
 
 log = logging.getLogger(__name__)
 
-Live = Mapping[tuple[str, str], Object]
+Name = tuple[str, str]
+Live = Mapping[Name, Object]
 
 _GUARDED = frozenset({"VirtualService", "DestinationRule", "Deployment"})
 """Kinds written only over the version that was decided on: a writer that lost the Lease must not turn weights back, and
 what an autoscaler has just decided must not be undone."""
 _WRITTEN_ONCE = frozenset({"Job", "ConfigMap"})
+_SIDE_BY_SIDE = frozenset({"ServiceAccount", "NetworkPolicy", "Sidecar", "AuthorizationPolicy", "Service"})
 
 
 class Writer:
@@ -47,12 +49,22 @@ class Writer:
         self._clock = clock
         self._settled: dict[str, tuple[str, str]] = {}  # uid → (content, resourceVersion) that the server made of it
 
-    async def put(self, key: Key, desired: Iterable[Object], live: Live) -> int:
-        """Bring objects to what is desired, in order; returns how many were written. Raises `NameTaken`, `Conflict`."""
-        count = 0
+    async def put(self, key: Key, desired: Iterable[Object], live: Live, free: Collection[Name] = ()) -> None:
+        """Bring objects to what is desired, in order; those that nothing waits for go side by side.
+
+        `free` has names that were just seen to be nobody's. Raises `NameTaken`, `Conflict`.
+        """
+        beside: list[Awaitable[None]] = []
         for obj in desired:
-            count += await self._put_one(key, obj, live.get((obj["kind"], obj["metadata"]["name"])))
-        return count
+            name = (obj["kind"], obj["metadata"]["name"])
+            writing = self._put_one(key, obj, live.get(name), free=name in free)
+            if obj["kind"] in _SIDE_BY_SIDE:
+                beside.append(writing)
+                continue
+            await asyncio.gather(*beside)
+            beside = []
+            await writing
+        await asyncio.gather(*beside)
 
     async def create(self, key: Key, obj: Object) -> None:
         """Make something that never changes; nothing happens where ours is there already."""
@@ -90,29 +102,29 @@ class Writer:
         WRITES.labels(kind.name).inc()
         log.info("deleted %s %s/%s", kind.name, meta["namespace"], meta["name"])
 
-    async def taken(self, key: Key, names: Iterable[tuple[Kind, str]]) -> list[NameTaken]:
-        """Which of these names somebody else has."""
+    async def taken(self, key: Key, names: Iterable[tuple[Kind, str]]) -> tuple[list[NameTaken], frozenset[Name]]:
+        """Which of these names somebody else has, and which nobody has."""
         asked = list(names)
         there = await asyncio.gather(*(self._kube.find(kind, name, key.namespace) for kind, name in asked))
-        return [
+        pairs = list(zip(asked, there, strict=True))
+        foreign = [
             NameTaken(kind.name, key.namespace, name)
-            for (kind, name), obj in zip(asked, there, strict=True)
+            for (kind, name), obj in pairs
             if obj is not None and not is_ours(obj, key)
         ]
+        return foreign, frozenset((kind.name, name) for (kind, name), obj in pairs if obj is None)
 
-    async def _put_one(self, key: Key, desired: Object, seen: Object | None) -> int:
+    async def _put_one(self, key: Key, desired: Object, seen: Object | None, *, free: bool) -> None:
         kind, meta = kind_of(desired["apiVersion"], desired["kind"]), desired["metadata"]
-        if seen is None:
+        if seen is None and not free:
             seen = await self._unseen(key, kind, meta["name"])
         if seen is None:
             self._fencing()
             self._note(key, await self._kube.apply(desired), "created")
-            return 1
+            return
         why = difference(desired, seen)
-        if why is None or kind.name in _WRITTEN_ONCE or self._is_settled(desired, seen):
-            return 0
-        await self._overwrite(key, desired, seen, why)
-        return 1
+        if why is not None and kind.name not in _WRITTEN_ONCE and not self._is_settled(desired, seen):
+            await self._overwrite(key, desired, seen, why)
 
     async def _unseen(self, key: Key, kind: Kind, name: str) -> Object | None:
         """What no watch shows may be somebody else's."""

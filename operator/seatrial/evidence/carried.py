@@ -9,11 +9,11 @@ depends on nothing.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from seatrial.evidence.answers import Istiods
 from seatrial.evidence.ask import Absent, Ask, Pod, Refused, Unanswered
-from seatrial.evidence.istiod import Generated, Sync, counter, parse_dump, parse_syncz
+from seatrial.evidence.istiod import Generated, Sync, counter
 
-DEBUG_PORT = 15014
-STEADY = 1.0  # seconds for which the same must have been seen
+STEADY = 1.0  # seconds for which the same must have been seen: longer than answers are shared
 LONGEST_DEBOUNCE = 10.0  # seconds after which istiod pushes at the latest (PILOT_DEBOUNCE_MAX)
 
 
@@ -38,8 +38,7 @@ class Carriers:
     """Remembers who was seen to carry what, so that a settled mesh isn't asked again."""
 
     def __init__(self, ask: Ask, token: Callable[[], str] | None = None) -> None:
-        self._ask = ask
-        self._token = token
+        self._istiods = Istiods(ask, token)
         self._carrying: dict[str, tuple[Wanted, frozenset[str]]] = {}  # by host
         self._matching: dict[tuple[str, str], tuple[Wanted, float]] = {}  # by host and proxy, since when
         self._blind_since: dict[str, tuple[Wanted, float]] = {}
@@ -71,18 +70,15 @@ class Carriers:
             del self._matching[key]
 
     async def _asked(self, wanted: Wanted, callers: Iterable[Pod], istiods: Sequence[Pod], now: float) -> list[Pod]:
-        syncs: dict[str, tuple[Pod, Sync]] = {}
-        for istiod in istiods:
-            for proxy, sync in parse_syncz(await self._get(istiod, "/debug/syncz")).items():
-                syncs[proxy] = (istiod, sync)
+        syncs = await self._istiods.syncs(istiods, now)
         return [c for c in callers if c.proxy in syncs and await self._carries(wanted, c, *syncs[c.proxy], now)]
 
     async def _carries(self, wanted: Wanted, caller: Pod, istiod: Pod, sync: Sync, now: float) -> bool:
         try:
-            body = await self._get(istiod, f"/debug/config_dump?proxyID={caller.proxy}")
+            dump = await self._istiods.dump(istiod, caller, now)
         except Absent:
             return False  # it moved to another istiod between the two questions
-        generated = parse_dump(body, wanted.host)
+        generated = dump.towards(wanted.host)
         key = (wanted.host, caller.proxy)
         if not sync.acknowledged or not matches(generated, wanted):
             self._matching.pop(key, None)
@@ -96,12 +92,6 @@ class Carriers:
             del self._matching[key]
             return True
         return False
-
-    async def _get(self, istiod: Pod, path: str) -> bytes:
-        headers = {"Authorization": f"Bearer {self._token()}"} if self._token else None
-        return await self._ask.get(
-            namespace=istiod.namespace, pod=istiod.name, ip=istiod.ip, port=DEBUG_PORT, path=path, headers=headers
-        )
 
     def _blind(self, wanted: Wanted, why: str, now: float) -> Carried:
         """Where the endpoint is closed, wait for as long as istiod may hold a push back, and say so."""

@@ -68,22 +68,36 @@ def version_counter(version: str) -> int:
     return int(number) if number.isdigit() else -1
 
 
+class Dump:
+    """The whole configuration of a proxy, read once and asked for each host."""
+
+    def __init__(self, body: bytes) -> None:
+        configs = json.loads(body).get("configs", [])
+        clusters = [c for c in configs if c.get("@type", "").endswith("ClustersConfigDump")]
+        routing = [c for c in configs if c.get("@type", "").endswith((".RoutesConfigDump", "ListenersConfigDump"))]
+        self._subsets: dict[str, set[int]] = {}
+        for name in (n for config in clusters for n in _cluster_names(config)):
+            host = name.rpartition("|")[2]
+            if (number := _revision(name, host)) is not None:
+                self._subsets.setdefault(host, set()).add(number)
+        self._weights: dict[str, list[Mapping[int, int] | None]] = {}
+        versions = [c["versionInfo"] for c in clusters if isinstance(c.get("versionInfo"), str)]
+        for node in (n for config in routing for n in _objects(config)):
+            if isinstance(version := node.get("versionInfo"), str):
+                versions.append(version)
+            for host in _hosts(node):
+                self._weights.setdefault(host, []).append(_weights(node, host))
+        self._version = max(map(version_counter, versions), default=-1)
+
+    def towards(self, host: str) -> Generated:
+        """What it says of `host` (a fully qualified service name)."""
+        weights = tuple(self._weights.get(host, ()))
+        return Generated(weights=weights, subsets=frozenset(self._subsets.get(host, ())), version=self._version)
+
+
 def parse_dump(body: bytes, host: str) -> Generated:
-    """What a proxy's configuration says of `host` (a fully qualified service name)."""
-    configs = json.loads(body).get("configs", [])
-    clusters = [c for c in configs if c.get("@type", "").endswith("ClustersConfigDump")]
-    routing = [c for c in configs if c.get("@type", "").endswith((".RoutesConfigDump", "ListenersConfigDump"))]
-    subsets = frozenset(
-        number for config in clusters for name in _cluster_names(config) if (number := _revision(name, host))
-    )
-    versions = [version_counter(v) for config in (*clusters, *routing) for v in _versions(config)]
-    weights = tuple(
-        w for config in routing for node in _objects(config) if (w := _weights(node, host)) is not _ELSEWHERE
-    )
-    return Generated(weights=weights, subsets=subsets, version=max(versions, default=-1))
-
-
-_ELSEWHERE: Mapping[int, int] = {}
+    """What a proxy's configuration says of one host."""
+    return Dump(body).towards(host)
 
 
 def _objects(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 # JSON
@@ -101,23 +115,20 @@ def _cluster_names(config: Mapping[str, Any]) -> Iterator[str]:
         yield entry.get("cluster", {}).get("name", "")
 
 
-def _versions(config: Mapping[str, Any]) -> Iterator[str]:
-    for node in _objects(config):
-        if isinstance(version := node.get("versionInfo"), str):
-            yield version
+def _parts(node: Mapping[str, Any]) -> Mapping[str, int]:
+    """Of a route action or a TCP proxy: cluster → percent."""
+    if isinstance(weighted := node.get("weightedClusters"), dict):
+        return {c.get("name", ""): int(c.get("weight", 0)) for c in weighted.get("clusters", [])}
+    return {name: 100} if isinstance(name := node.get("cluster"), str) else {}
+
+
+def _hosts(node: Mapping[str, Any]) -> set[str]:
+    return {name.rpartition("|")[2] for name in _parts(node) if name.startswith("outbound|")}
 
 
 def _weights(node: Mapping[str, Any], host: str) -> Mapping[int, int] | None:
-    """Of a route action or a TCP proxy: revision → percent, None without revisions, `_ELSEWHERE` for another host."""
-    if isinstance(weighted := node.get("weightedClusters"), dict):
-        parts = {c.get("name", ""): int(c.get("weight", 0)) for c in weighted.get("clusters", [])}
-    elif isinstance(name := node.get("cluster"), str):
-        parts = {name: 100}
-    else:
-        return _ELSEWHERE
-    if not any(_leads_to(name, host) for name in parts):
-        return _ELSEWHERE
-    found = {_revision(name, host): weight for name, weight in parts.items() if weight}
+    """Revision → percent; None where something else than revisions of `host` is among them."""
+    found = {_revision(name, host): weight for name, weight in _parts(node).items() if weight}
     return None if None in found else {number: w for number, w in found.items() if number is not None}
 
 

@@ -1,0 +1,70 @@
+"""istiod's answers, shared by all services that ask the same within a moment: one gateway calls them all.
+
+An answer that is a moment old never says that something is carried which isn't: it shows what was generated and what
+was acknowledged then, and both only go forward.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from seatrial.evidence.ask import Ask, Pod
+from seatrial.evidence.istiod import Dump, Sync, parse_syncz
+
+DEBUG_PORT = 15014
+MOMENT = 0.7  # seconds
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    at: float
+    value: object
+
+
+class Istiods:
+    """Asks each question once a moment, however many want to know."""
+
+    def __init__(self, ask: Ask, token: Callable[[], str] | None = None) -> None:
+        self._ask = ask
+        self._token = token
+        self._answers: dict[tuple[str, str], _Answer] = {}
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def syncs(self, istiods: Sequence[Pod], now: float) -> dict[str, tuple[Pod, Sync]]:
+        """By proxy: the istiod it is connected to, and what is sent and acknowledged."""
+        answers = await asyncio.gather(*(self._shared(i, "/debug/syncz", parse_syncz, now) for i in istiods))
+        return {
+            proxy: (istiod, sync)
+            for istiod, syncs in zip(istiods, answers, strict=True)
+            for proxy, sync in syncs.items()
+        }
+
+    async def dump(self, istiod: Pod, caller: Pod, now: float) -> Dump:
+        """What istiod generates for a proxy; raises `Absent` where it isn't connected to it."""
+        return await self._shared(istiod, f"/debug/config_dump?proxyID={caller.proxy}", Dump, now)
+
+    async def _shared(self, istiod: Pod, path: str, read: Callable[[bytes], T], now: float) -> T:
+        key = (istiod.name, path)
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            known = self._answers.get(key)
+            if known is not None and 0 <= now - known.at < MOMENT:
+                return cast("T", known.value)
+            value = read(await self._get(istiod, path))
+            self._forget_old(now)
+            self._answers[key] = _Answer(now, value)
+            return value
+
+    async def _get(self, istiod: Pod, path: str) -> bytes:
+        headers = {"Authorization": f"Bearer {self._token()}"} if self._token else None
+        return await self._ask.get(
+            namespace=istiod.namespace, pod=istiod.name, ip=istiod.ip, port=DEBUG_PORT, path=path, headers=headers
+        )
+
+    def _forget_old(self, now: float) -> None:
+        for key in [k for k, answer in self._answers.items() if now - answer.at >= MOMENT]:
+            del self._answers[key]
+            if not self._asking[key].locked():
+                del self._asking[key]
