@@ -46,7 +46,7 @@ class Roots:
         target = self.tar(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         making = target.with_suffix(".making.tar")
-        argv = ["mmdebstrap", "--variant=minbase", f"--include={','.join(root.packages)}"]
+        argv = ["mmdebstrap", "--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(root.packages)}"]
         argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
         if root.remove:
             argv.append(f"--customize-hook={_removal(root)}")
