@@ -46,7 +46,7 @@ def bring_up(console: Console, images: str) -> list[Outcome]:
     facts = read_facts()  # Docker runs now, and says more
     doctor.preflight(doctor.examine(facts, _need(decision.mode)))
     steps = [*image_steps(decision.mode), *kind_steps(facts, decision.mode), *istio_steps(facts, decision.mode)]
-    return outcomes + run_steps(steps, console=console)
+    return outcomes + run_steps([*steps, *metrics_steps()], console=console)
 
 
 _WORDS = {Mode.PULL: "pulled", Mode.BUILD: "built from packages"}
