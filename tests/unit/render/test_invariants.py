@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial.api.meshservice import MeshService
@@ -15,6 +15,7 @@ from seatrial.render import Inputs, content_hash, render, render_hosts
 from seatrial.rollout.world import Routing
 
 Json = dict[str, Any]
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 
 NAMES = st.from_regex(rf"\A[a-z][-a-z0-9]{{0,{MAX_SERVICE_NAME - 2}}}[a-z0-9]\Z")
 PROTOCOLS = st.sampled_from(["http", "grpc", "tcp"])
@@ -137,6 +138,7 @@ def containers(objects: list[Json]) -> Iterator[tuple[Json, Json]]:
             yield from ((pod, c) for c in pod["containers"])
 
 
+@CALM
 @given(inputs())
 def test_weights_sum_to_100_in_every_route(given_: Inputs) -> None:
     for destinations in route_destinations(all_of(given_)):
@@ -144,6 +146,7 @@ def test_weights_sum_to_100_in_every_route(given_: Inputs) -> None:
         assert all(d["weight"] > 0 for d in destinations)
 
 
+@CALM
 @given(inputs())
 def test_no_destination_is_without_its_subset(given_: Inputs) -> None:
     objects = render(given_)
@@ -153,6 +156,7 @@ def test_no_destination_is_without_its_subset(given_: Inputs) -> None:
         assert {(d["destination"]["host"], d["destination"]["subset"]) for d in destinations} <= known
 
 
+@CALM
 @given(inputs())
 def test_subsets_are_applied_before_the_routes_to_them(given_: Inputs) -> None:
     kinds = [o["kind"] for o in render(given_)]
@@ -160,6 +164,7 @@ def test_subsets_are_applied_before_the_routes_to_them(given_: Inputs) -> None:
         assert kinds.index("DestinationRule") < kinds.index("VirtualService")
 
 
+@CALM
 @given(inputs(), st.randoms(use_true_random=False))
 def test_the_same_inputs_are_the_same_bytes(given_: Inputs, shuffle: random.Random) -> None:
     def mixed(mapping: Any) -> Any:
@@ -179,6 +184,7 @@ def test_the_same_inputs_are_the_same_bytes(given_: Inputs, shuffle: random.Rand
     assert json.dumps(all_of(given_)) == json.dumps(all_of(again))
 
 
+@CALM
 @given(inputs())
 def test_every_object_has_our_labels_an_owner_and_the_hash_of_itself(given_: Inputs) -> None:
     for obj in render(given_):
@@ -192,12 +198,14 @@ def test_every_object_has_our_labels_an_owner_and_the_hash_of_itself(given_: Inp
         assert metadata["annotations"]["seatrial.dev/content"] == content_hash(obj)
 
 
+@CALM
 @given(inputs())
 def test_nothing_is_rendered_twice(given_: Inputs) -> None:
     keys = [(o["kind"], o["metadata"]["name"]) for o in all_of(given_)]
     assert len(set(keys)) == len(keys)
 
 
+@CALM
 @given(inputs())
 def test_names_are_within_their_limits(given_: Inputs) -> None:
     for obj in all_of(given_):
@@ -205,6 +213,7 @@ def test_names_are_within_their_limits(given_: Inputs) -> None:
         assert all(len(value) <= 63 for value in obj["metadata"]["labels"].values())
 
 
+@CALM
 @given(inputs())
 def test_pods_are_admitted_where_pod_security_is_restricted(given_: Inputs) -> None:
     for pod, container in containers(render(given_)):
@@ -212,6 +221,7 @@ def test_pods_are_admitted_where_pod_security_is_restricted(given_: Inputs) -> N
         assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
+@CALM
 @given(inputs(), st.integers(0, 9))
 def test_a_new_holder_of_the_lease_has_nothing_to_write(given_: Inputs, fencing: int) -> None:
     other = Inputs(**{**vars(given_), "fencing": fencing})
@@ -219,6 +229,7 @@ def test_a_new_holder_of_the_lease_has_nothing_to_write(given_: Inputs, fencing:
     assert contents[0] == contents[1]
 
 
+@CALM
 @given(inputs())
 def test_what_exists_beside_an_object_changes_nothing_that_it_says(given_: Inputs) -> None:
     alone = Inputs(**{**vars(given_), "live": {}})
@@ -226,7 +237,7 @@ def test_what_exists_beside_an_object_changes_nothing_that_it_says(given_: Input
     assert contents[0] == contents[1]
 
 
-@settings(max_examples=50)
+@CALM
 @given(inputs())
 def test_rendering_leaves_its_inputs_as_they_were(given_: Inputs) -> None:
     before = repr(given_)
@@ -234,6 +245,7 @@ def test_rendering_leaves_its_inputs_as_they_were(given_: Inputs) -> None:
     assert repr(given_) == before
 
 
+@CALM
 @given(inputs())
 def test_no_empty_list_is_rendered_into_a_pod_where_the_api_server_would_drop_it(given_: Inputs) -> None:
     def empties(value: Any) -> Iterator[str]:

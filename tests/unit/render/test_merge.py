@@ -1,10 +1,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial.render.merge import merged
+
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 
 APP = {
     "containers": [
@@ -107,12 +109,14 @@ leaves = st.none() | st.integers(0, 2) | st.lists(st.integers(0, 2), max_size=2)
 trees = st.dictionaries(names, leaves | st.dictionaries(names, leaves, max_size=2), max_size=3)
 
 
+@CALM
 @given(trees, trees)
 def test_patching_twice_is_patching_once(base: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merged(base, patch)
     assert merged(once, patch) == once
 
 
+@CALM
 @given(trees)
 def test_an_empty_patch_changes_nothing(base: dict[str, Any]) -> None:
     assert merged(base, {}) == base
