@@ -70,8 +70,8 @@ def render_config(config: Mapping[str, Any], facts: Facts, mode: Mode) -> dict[s
 
 
 def serves() -> bool:
-    """Tell whether the whole cluster is there, its node Ready, and kubectl reaches it by its context."""
-    return _is_whole() and _is_ready() and _context_answers()
+    """Tell whether the whole cluster is there, and its node Ready by more than what it was before a stop."""
+    return _is_whole() and _is_ready() and not _remembered()
 
 
 def delete_cluster(progress: Progress) -> None:
@@ -100,7 +100,7 @@ def _bring_up(facts: Facts, mode: Mode, progress: Progress) -> None:
     config.write_text(yaml.safe_dump(render_config(base, facts, mode), sort_keys=False), encoding="utf-8")
     command([_kind(), "create", "cluster", "--config", config, "--retain"], progress=progress)
     _await_ready()
-    kubectl("--namespace=kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s")
+    _await_proxy()
     kubectl("--namespace=kube-system", "scale", "deployment/coredns", "--replicas=1")
     begin_metrics()
     command(["docker", "exec", NODE, "touch", WHOLE])
@@ -117,10 +117,12 @@ def _bring_back(state: str, progress: Progress) -> bool:
     command([_kind(), "export", "kubeconfig", "--name", CLUSTER], progress=progress)
     try:
         _await_ready()
-        _await_restarted(progress)
     except Failure as failure:
         progress.say(f"it does not come back ({failure.cause}): it is made anew")
         return False
+    cause, remedy = "the cluster's own pods did not start again", "kubectl get pods -A; or make cluster-down cluster-up"
+    await_true(lambda: not _remembered(), cause, remedy, within=_READY_WITHIN)
+    _await_proxy()
     return True
 
 
@@ -142,39 +144,31 @@ def _is_ready() -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-def _context_answers() -> bool:
-    return ask("get", "--raw=/readyz") is not None
-
-
 def _await_ready() -> None:
     await_true(_is_ready, "the node was not Ready", f"docker logs {NODE}", within=_READY_WITHIN)
 
 
-def _await_restarted(progress: Progress) -> None:
-    """Wait for the system's pods: what the API says of them may be from before the node was stopped."""
-    since = command(["docker", "inspect", "--format", "{{.State.StartedAt}}", NODE])[:19]
-
-    def restarted() -> bool:
-        pods = json.loads(ask("get", "pods", "--all-namespaces", "--output=json") or '{"items": []}')
-        waiting = not_yet_restarted(pods, _SYSTEM, since)
-        progress.tail(f"waiting for {', '.join(waiting)}")
-        return bool(pods["items"]) and not waiting
-
-    await_true(restarted, "the system's pods did not come back", "kubectl get pods -A", within=_READY_WITHIN)
+def _await_proxy() -> None:
+    """Wait until services can be reached."""
+    kubectl("--namespace=kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s")
 
 
-def not_yet_restarted(pods: Mapping[str, Any], namespaces: frozenset[str], since: str) -> list[str]:
-    """Name the pods that aren't Ready by containers started after `since` (RFC 3339, UTC, to the second)."""
-    waiting = []
-    for pod in pods["items"]:
-        if pod["metadata"]["namespace"] not in namespaces or pod["status"].get("phase") == "Succeeded":
-            continue
-        states = [status["state"] for status in pod["status"].get("containerStatuses", [])]
-        fresh = all(state.get("running", {}).get("startedAt", "") >= since for state in states)
-        ready = any(found["type"] == "Ready" and found["status"] == "True" for found in pod["status"]["conditions"])
-        if not (states and fresh and ready):
-            waiting.append(pod["metadata"]["name"])
-    return waiting
+def _remembered() -> list[str]:
+    """Name the system's pods of which the API still tells what was true before the node was started."""
+    since = probe(["docker", "inspect", "--format", "{{.State.StartedAt}}", NODE]) or ""
+    pods = ask("get", "pods", "--all-namespaces", "--output=json")
+    return older_than(since[:19], json.loads(pods)) if pods else ["the API server"]
+
+
+def older_than(since: str, pods: Mapping[str, Any]) -> list[str]:
+    """Name the system's pods with a container that runs since before `since` (RFC 3339, UTC, to the second)."""
+    return [
+        pod["metadata"]["name"]
+        for pod in pods["items"]
+        if pod["metadata"]["namespace"] in _SYSTEM
+        for status in pod["status"].get("containerStatuses", [])
+        if status["state"].get("running", {}).get("startedAt", since) < since
+    ]
 
 
 def _load(names: Sequence[str], progress: Progress) -> None:

@@ -45,7 +45,7 @@ def bring_up(console: Console, images: str) -> list[Outcome]:
     console.print(f"Images are {_WORDS[decision.mode]}: {decision.reason}", markup=False)
     facts = read_facts()  # Docker runs now, and says more
     doctor.preflight(doctor.examine(facts, _need(decision.mode)))
-    steps = [*image_steps(decision.mode), *kind_steps(facts, decision.mode), *istio_steps(facts, decision.mode)]
+    steps = [*image_steps(decision.mode), *kind_steps(facts, decision.mode), *istio_steps(decision.mode)]
     return outcomes + run_steps([*steps, *metrics_steps()], console=console)
 
 

@@ -4,6 +4,7 @@ Compiler and Debian run side by side, because one waits for the network while th
 cluster needs are unpacked into the node image, so a new cluster neither loads nor unpacks anything.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -104,7 +105,7 @@ class Builder:
             pause = next(name for name in preloaded if "/pause:" in name)
             command([*start, "--entrypoint", "/kind/bin/preload.sh", bare, pause], progress=progress)
             progress.say("kept as an image")
-            changes = [f"ENTRYPOINT {_json_list(node.entrypoint)}", f"LABEL {KEY_LABEL}={key} {_NODE_LABEL}=yes"]
+            changes = [f"ENTRYPOINT {json.dumps(node.entrypoint)}", f"LABEL {KEY_LABEL}={key} {_NODE_LABEL}=yes"]
             options = [word for change in changes for word in ("--change", change)]
             command(["docker", "commit", *options, work, self._manifest.node], progress=progress)
         bare_ones = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "seatrial/bare-node"]
@@ -148,10 +149,6 @@ def _check_names(kubeadm: Path, manifest: Manifest) -> None:
     missing = sorted(set(wanted) - set(manifest.images))
     if missing:
         raise Failure(f"kubeadm wants images that aren't listed: {', '.join(missing)}", "add them to manifest.yaml")
-
-
-def _json_list(words: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
 
 
 @contextmanager

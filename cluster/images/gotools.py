@@ -8,7 +8,6 @@ import json
 import platform
 import re
 import shutil
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -78,10 +77,9 @@ class GoTools:
         making = self.folder.with_name(f"{self.key}.making")
         making.mkdir(parents=True, exist_ok=True)
         progress.say(f"{len(names)} programs from Go modules, with {_version_text(go)}")
-        counter = _Counter(progress)
-        command([go, "mod", "download"], cwd=SOURCE, env=env, on_line=progress.tail)
-        stale = ["-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"]
-        counter.total = len(command([go, "list", "-trimpath", *stale, *packages], cwd=SOURCE, env=env).split())
+        stale = ["-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"]  # fetches the modules, too
+        listed = command([go, "list", "-trimpath", *stale, *packages], cwd=SOURCE, env=env, progress=progress)
+        counter = _Counter(progress, total=len(listed.split()))
         flags = ["-trimpath", "-buildvcs=false", "-v", "-ldflags", " ".join(self._tools.ldflags)]
         command([go, "build", *flags, "-o", f"{making}/", *packages], cwd=SOURCE, env=env, on_line=counter.see)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -101,15 +99,15 @@ class GoTools:
 class _Counter:
     """Counts packages as the compiler names them."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.total = 0
+    def __init__(self, progress: Progress, *, total: int) -> None:
+        self._total = total
         self._done = 0
         self._progress = progress
 
     def see(self, line: str) -> None:
         if not line.startswith(("go:", "#")):
             self._done += 1
-            self._progress.advance(min(self._done, self.total), self.total)
+            self._progress.advance(min(self._done, self._total), self._total)
         self._progress.tail(line)
 
 
@@ -145,6 +143,4 @@ def _version_text(go: Path) -> str:
 def _declared_tools(go_mod: str) -> list[str]:
     """Read the `tool` block of a go.mod."""
     found = re.search(r"^tool \(\n(.*?)^\)", go_mod, re.DOTALL | re.MULTILINE)
-    if not found:
-        sys.exit("tools/go.mod has no tool block")
-    return found[1].split()
+    return found[1].split() if found else []

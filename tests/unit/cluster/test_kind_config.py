@@ -9,7 +9,7 @@ import yaml
 
 from cluster.host import CAP_SYS_RESOURCE, Engine, Facts
 from cluster.images import Mode
-from cluster.kind import CONFIG, not_yet_restarted, render_config
+from cluster.kind import CONFIG, older_than, render_config
 
 BASE: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
 ALL = (1 << 41) - 1
@@ -82,24 +82,22 @@ def test_everything_is_published_on_loopback_only() -> None:
         assert {mapping["listenAddress"] for mapping in node["extraPortMappings"]} == {"127.0.0.1"}
 
 
-def pod(name: str, started: str, *, ready: bool = True, namespace: str = "kube-system") -> dict[str, Any]:
+def pod(name: str, state: dict[str, Any], namespace: str = "kube-system") -> dict[str, Any]:
     return {
         "metadata": {"name": name, "namespace": namespace},
-        "status": {
-            "conditions": [{"type": "Ready", "status": str(ready)}],
-            "containerStatuses": [{"state": {"running": {"startedAt": started}}}],
-        },
+        "status": {"containerStatuses": [{"state": state}]},
     }
 
 
-def test_a_pod_is_back_when_its_containers_are_newer_than_the_node_and_ready() -> None:
+def test_a_pod_that_runs_since_before_the_node_is_only_remembered() -> None:
+    older, newer = {"startedAt": "2026-01-02T03:04:04Z"}, {"startedAt": "2026-01-02T03:04:05Z"}
     pods = {
         "items": [
-            pod("back", "2026-01-02T03:04:06Z"),
-            pod("remembered", "2026-01-02T03:04:04Z"),
-            pod("starting", "2026-01-02T03:04:07Z", ready=False),
-            pod("somebody's", "2026-01-02T03:04:04Z", namespace="shop"),
+            pod("remembered", {"running": older}),
+            pod("back", {"running": newer}),
+            pod("failing", {"waiting": {"reason": "CrashLoopBackOff"}}, "istio-system"),
+            pod("somebody's", {"running": older}, "shop"),
+            {"metadata": {"name": "new", "namespace": "kube-system"}, "status": {}},
         ]
     }
-    waiting = not_yet_restarted(pods, frozenset({"kube-system"}), "2026-01-02T03:04:05")
-    assert waiting == ["remembered", "starting"]
+    assert older_than("2026-01-02T03:04:05", pods) == ["remembered"]
