@@ -21,6 +21,7 @@ from seatrial.kube.kinds import CONFIG_MAP, LEASE, MESH_SERVICE, NAMESPACE, OWNE
 Add = Callable[[Key], None]
 OURS = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 WATCHED = (*OWNED, POD, REVISION, MESH_SERVICE, CONFIG_MAP, NAMESPACE)
+_IDENTITY: Any = MANAGED_BY  # a name for peering, which is off; Kopf would ask for a user's, and a container has none
 _SHOWN_TO_HOSTS = frozenset({"VirtualService", "ServiceAccount"})
 
 
@@ -62,6 +63,7 @@ class Watches:
             settings=self._settings,
             clusterwide=True,
             standalone=True,
+            identity=_IDENTITY,
             stop_flag=stop,
             ready_flag=started,
         )

@@ -61,10 +61,10 @@ class Writer:
             if obj["kind"] in _SIDE_BY_SIDE:
                 beside.append(writing)
                 continue
-            await asyncio.gather(*beside)
+            await _all(beside)
             beside = []
             await writing
-        await asyncio.gather(*beside)
+        await _all(beside)
 
     async def create(self, key: Key, obj: Object) -> None:
         """Make something that never changes; nothing happens where ours is there already."""
@@ -157,6 +157,13 @@ class Writer:
         WRITES.labels(after["kind"]).inc()
         meta = after["metadata"]
         log.info("wrote %s %s/%s (%s)", after["kind"], meta.get("namespace", ""), meta["name"], why)
+
+
+async def _all(writes: Iterable[Awaitable[None]]) -> None:
+    """Ends when the last one has: a pass that failed must not go on writing."""
+    for outcome in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def is_ours(obj: Mapping[str, Any], key: Key) -> bool:
