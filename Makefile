@@ -83,5 +83,5 @@ lock: ## lock what pyproject.toml asks for; LOCKARGS=--upgrade takes the newest
 	$(RUN) echo hatchling | $(LOCK) - -o requirements/backend.txt || exit 1
 	$(RUN) echo uv | $(LOCK) - -o requirements/uv.txt || exit 1
 
-clean-all: cluster-down ## remove the cluster, the caches, and what was built
+clean-all: ## remove the cluster, the caches, and what was built
 	$(RUN) $(CLUSTER) clean || exit 1

@@ -12,7 +12,7 @@ from rich.console import Console
 from cluster import apps, docker, doctor, inotify
 from cluster.bench import show_times
 from cluster.cache import cache_root
-from cluster.commands import Progress, command, probe
+from cluster.commands import Failure, Progress, command, probe
 from cluster.host import CONTEXT, GATEWAY_PORT, read_facts
 from cluster.images import Mode, decide, image_steps, load_manifest
 from cluster.istio import istio_steps
@@ -61,6 +61,8 @@ def _need(mode: Mode) -> doctor.Need:
 def down(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs are called alike
     """Remove the cluster, and nothing else."""
     facts = read_facts()
+    if facts.dockerd and not facts.engine:
+        raise Failure("Docker does not run, so what it holds can't be removed", "start it (make doctor says how)")
     if not facts.nodes:
         console.print("There is no cluster to remove.")
         return 0
@@ -146,7 +148,7 @@ def clean(console: Console, chosen: argparse.Namespace) -> int:
     down(console, chosen)
     steps = [
         Step("Remove the images built here", _remove_images, lambda: not _our_images()),
-        Step(f"Remove {cache_root()}", lambda _: shutil.rmtree(cache_root()), lambda: False),
+        Step(f"Remove {cache_root()}", lambda _: _remove_files(), lambda: False),
     ]
     run_steps(steps, console=console)
     return 0
@@ -159,6 +161,12 @@ def _our_images() -> list[str]:
 
 def _remove_images(progress: Progress) -> None:
     command(["docker", "image", "rm", "--force", *_our_images()], progress=progress)
+
+
+def _remove_files() -> None:
+    command(["chmod", "-R", "u+w", cache_root()])  # Go keeps what it downloads read-only
+    shutil.rmtree(cache_root())
+    shutil.rmtree(apps.ROOT / "bin", ignore_errors=True)
 
 
 def bench(console: Console, chosen: argparse.Namespace) -> int:
