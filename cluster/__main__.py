@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cluster import sequence
 from cluster.apps import ROOT
+from cluster.cache import exclusive
 from cluster.commands import Failure, interrupt_commands
 
 _INTERRUPTED = "interrupted: the same command resumes at this step"
@@ -26,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False)
     last_words = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     try:
-        return int(chosen.run(console, chosen))
+        if not chosen.changes:
+            return int(chosen.run(console, chosen))
+        with exclusive(
+            "cluster", busy=lambda: console.print("Another run is at work on the cluster: waiting for it …")
+        ):
+            return int(chosen.run(console, chosen))
     except Failure as failure:
         last_words.print(f"\n✘ {failure.step}: {failure.cause}" if failure.step else f"\n✘ {failure.cause}")
         last_words.print(f"  → {failure.remedy}", style="bold")
@@ -54,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         ("bench", sequence.bench, "how long each step from nothing to a running shop takes"),
     ):
         verb = verbs.add_parser(name, help=help_text, description=help_text)
-        verb.set_defaults(run=run)
+        verb.set_defaults(run=run, changes=name != "doctor")
         if name in {"up", "bench"}:
             verb.add_argument(
                 "--images",

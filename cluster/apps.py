@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PYTHON_IMAGE = "seatrial/python:3.13"
 _BUNDLES = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/certs/ca-bundle.crt"))
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout", "retries")
+_KEPT_BUILDS = 3
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -93,6 +94,15 @@ def build(app: App, progress: Progress) -> None:
             argv += ["--build-arg", name if os.environ.get(name) else name.upper()]
     command([*argv, "."], cwd=ROOT, env=_builder(), progress=progress, on_line=lambda line: _advance(line, progress))
     command(["docker", "tag", app.image, f"seatrial/{app.name}:dev"])
+    _drop_old(app)
+
+
+def _drop_old(app: App) -> None:
+    """Keep the newest builds only; what runs on the node is the node's own copy."""
+    found = command(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"seatrial/{app.name}"]).split()
+    old = [image for image in found if not image.endswith(":dev")][_KEPT_BUILDS:]  # listed newest first
+    if old:
+        command(["docker", "image", "rm", *old])
 
 
 def _advance(line: str, progress: Progress) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,10 +77,15 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """Hold the cache's lock `name`; another process that wants it waits."""
+def exclusive(name: str, *, busy: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the cache's lock `name`; another process that wants it waits, and its `busy` is called first."""
     folder = cache_root() / "locks"
     folder.mkdir(exist_ok=True)
     with (folder / name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if busy:
+                busy()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

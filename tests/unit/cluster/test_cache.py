@@ -74,8 +74,7 @@ def test_a_lock_is_held_by_one_at_a_time() -> None:
     waiting = threading.Event()
 
     def other() -> None:
-        waiting.set()
-        with exclusive("place"):
+        with exclusive("place", busy=waiting.set):
             order.append("other")
 
     with exclusive("place"):
