@@ -23,6 +23,7 @@ GROUP_LABELS = frozenset(
 INJECTED_VARIABLES = ("SEATRIAL_SERVICE", "SEATRIAL_REVISION", "POD_NAME", "POD_NAMESPACE")
 
 ANNOTATION_CONTENT = f"{GROUP}/content"  # hash of what we rendered into the object: what we wrote last
+ANNOTATION_TEMPLATE = f"{GROUP}/template"  # hash of the pod template as we rendered it when the Deployment was made
 ANNOTATION_FENCING = f"{GROUP}/fencing"  # number of the Lease's holder that wrote the weight
 ANNOTATION_RESTART = f"{GROUP}/restart"
 ANNOTATION_VERB = f"{GROUP}/verb"

@@ -15,6 +15,7 @@ from seatrial.api.names import (
 )
 from seatrial.control.cache import Object, Written
 from seatrial.control.differ import difference
+from seatrial.control.frozen import with_pods_as_made
 from seatrial.control.keys import Key, ServiceKey
 from seatrial.control.telemetry import WRITES
 from seatrial.kube.client import Kube
@@ -122,6 +123,7 @@ class Writer:
             self._fencing()
             self._note(key, await self._kube.apply(desired), "created")
             return
+        desired = with_pods_as_made(desired, seen)
         why = difference(desired, seen)
         if why is not None and kind.name not in _WRITTEN_ONCE and not self._is_settled(desired, seen):
             await self._overwrite(key, desired, seen, why)

@@ -114,5 +114,10 @@ def content_hash(obj: Object) -> str:
     annotations = {k: v for k, v in metadata.get("annotations", {}).items() if k not in own}
     owners = [r for r in metadata.get("ownerReferences", ()) if r["kind"] == "MeshService"]
     bare = obj | {"metadata": metadata | {"annotations": annotations, "ownerReferences": owners}}
-    text = json.dumps(bare, sort_keys=True, separators=(",", ":"))
+    return digest(bare)
+
+
+def digest(value: object) -> str:
+    """16 hex digits of JSON data."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

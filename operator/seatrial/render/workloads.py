@@ -4,9 +4,17 @@ import math
 from typing import Any
 
 from seatrial.api.base import seconds
-from seatrial.api.names import APP_CONTAINER, LABEL_NAME, LABEL_REVISION, LABEL_SERVICE, delegate_name, revision_name
+from seatrial.api.names import (
+    ANNOTATION_TEMPLATE,
+    APP_CONTAINER,
+    LABEL_NAME,
+    LABEL_REVISION,
+    LABEL_SERVICE,
+    delegate_name,
+    revision_name,
+)
 from seatrial.render.inputs import Inputs
-from seatrial.render.objects import Object, after, labels_of, manifest, owned_by
+from seatrial.render.objects import Object, after, digest, labels_of, manifest, owned_by
 from seatrial.render.pods import migration_template, pod_template
 
 
@@ -153,19 +161,21 @@ def subset_owners(inputs: Inputs) -> list[Object]:
 
 def _deployment(inputs: Inputs, number: int) -> Object:
     name = revision_name(inputs.name, number)
+    template = pod_template(inputs.revisions[number])
     return manifest(
         "Deployment",
         inputs.namespace,
         name,
         labels=labels_of(inputs.name, number),
         owners=_carrier_owners(inputs),
+        annotations={ANNOTATION_TEMPLATE: digest(template)},
         spec={
             "replicas": inputs.scales[number],
             "revisionHistoryLimit": 0,
             "progressDeadlineSeconds": max(1, math.ceil(seconds(inputs.service.spec.rollout.progress_deadline))),
             "selector": {"matchLabels": _selector(inputs, number)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": pod_template(inputs.revisions[number]),
+            "template": template,
         },
     )
 
