@@ -202,6 +202,27 @@ OPERATOR = (
         at_server=False,
     ),
     Bad(
+        "a container without a name in the patch",
+        a_manifest(podTemplate={"spec": {"containers": [{"image": "b"}]}}),
+        "spec.podTemplate.spec.containers[0].name",
+        "is missing",
+        at_server=False,
+    ),
+    Bad(
+        "resources that are no map in the patch",
+        a_manifest(podTemplate={"spec": {"containers": [{"name": "app", "resources": [1]}]}}),
+        "spec.podTemplate.spec.containers[0].resources",
+        "isn't a map",
+        at_server=False,
+    ),
+    Bad(
+        "a label that is no text",
+        a_manifest(podTemplate={"metadata": {"labels": {"tier": 1}}}),
+        "spec.podTemplate.metadata.labels[tier]",
+        "put it in quotes",
+        at_server=False,
+    ),
+    Bad(
         "a probe by http of a service without it",
         a_manifest(port=None, ports=[_port("a", 1) | {"appProtocol": "tcp"}], probes={"ready": "/readyz"}),
         "spec.probes.ready",

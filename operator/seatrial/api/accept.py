@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from seatrial.api.base import API_VERSION, Model
 from seatrial.api.meshservice import MeshService, MeshServiceSpec, MeshServiceStatus
-from seatrial.api.names import GROUP_LABELS, INJECTED_VARIABLES
+from seatrial.api.names import INJECTED_VARIABLES
+from seatrial.api.patches import pod_template_problems
 from seatrial.api.problems import Location, Problem, node, path_of, shown, translated
 from seatrial.api.rules import rules_of
 
@@ -88,6 +89,7 @@ def _beyond_the_schema(service: MeshService) -> Iterator[Problem]:
     yield from _needs_http(spec)
     yield from _matches(spec)
     yield from _taken_names(spec)
+    yield from pod_template_problems(spec.pod_template)
 
 
 def _itself_by_namespace(service: MeshService) -> Iterator[Problem]:
@@ -150,16 +152,3 @@ def _taken_names(spec: MeshServiceSpec) -> Iterator[Problem]:
     for name in INJECTED_VARIABLES:
         if name in spec.env:
             yield Problem(f"spec.env.{name}", "is set by Seatrial in every pod", "choose another name", value=name)
-    for kind in spec.pod_template.metadata:
-        if kind not in {"labels", "annotations"}:
-            yield Problem(f"spec.podTemplate.metadata.{kind}", "can't be set", "labels and annotations can")
-    for label in spec.pod_template.metadata.get("labels") or ():
-        if label in GROUP_LABELS:
-            yield Problem(f"spec.podTemplate.metadata.labels[{label}]", "is Seatrial's own", "choose another label")
-    if "serviceAccountName" in spec.pod_template.spec:
-        yield Problem(
-            "spec.podTemplate.spec.serviceAccountName",
-            "can't be changed: callers and callees know the service by its own account",
-            "take it out, and bind roles to the account that is named like the service",
-            value=spec.pod_template.spec["serviceAccountName"],
-        )
