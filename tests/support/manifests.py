@@ -23,16 +23,12 @@ def a_manifest(name: str = "orders", **spec: Any) -> Json:
 
 @dataclass(frozen=True)
 class Bad:
-    """A manifest to refuse. `field` is where the fault is, `says` a part of what must be said about it.
-
-    `at_server` is False for what only the offline check and the operator can see.
-    """
+    """A manifest to refuse. `field` is where the fault is, `says` a part of what must be said about it."""
 
     why: str
     manifest: Json
     field: str
     says: str
-    at_server: bool = True
 
     def __str__(self) -> str:
         return self.why
@@ -54,6 +50,7 @@ def _port(name: str, number: int) -> Json:
     return {"name": name, "port": number, "targetPort": 8080}
 
 
+# What CEL refuses at admission.
 RULES = (
     Bad("a name too long", a_manifest("o" * 51), "metadata.name", "at most 50"),
     Bad("a name that begins with a digit", a_manifest("1st"), "metadata.name", "1st can't name a MeshService"),
@@ -112,6 +109,7 @@ RULES = (
     ),
 )
 
+# What the types of the schema refuse there.
 SCHEMA = (
     Bad("no image", a_manifest(image=None), "spec.image", ""),
     Bad("an unknown field", a_manifest(traffic={"timeuot": "5s"}), "spec.traffic.timeuot", ""),
@@ -156,84 +154,74 @@ SCHEMA = (
     ),
 )
 
+# What gets in, and only the offline check and the operator see.
 OPERATOR = (
     Bad(
         "a service that calls itself by its namespace",
         {**_calls({"service": "orders", "namespace": "shop"}), "metadata": {"name": "orders", "namespace": "shop"}},
         "spec.security.calls[0]",
         "calls itself",
-        at_server=False,
     ),
-    Bad("a broken expression", _match(regex="(a"), "spec.traffic.routes[0].match.path.regex", "(a", at_server=False),
+    Bad("a broken expression", _match(regex="(a"), "spec.traffic.routes[0].match.path.regex", "(a"),
     Bad(
         "a look-ahead",
         _match(regex="/(?!a)"),
         "spec.traffic.routes[0].match.path.regex",
         "look-around",
-        at_server=False,
     ),
     Bad(
         "a header that is none",
         a_manifest(traffic={"routes": [{"match": {"headers": {"a b": "c"}}}]}),
         "spec.traffic.routes[0].match.headers",
         "a b",
-        at_server=False,
     ),
-    Bad("a variable of ours", a_manifest(env={"POD_NAME": "x"}), "spec.env.POD_NAME", "Seatrial", at_server=False),
+    Bad("a variable of ours", a_manifest(env={"POD_NAME": "x"}), "spec.env.POD_NAME", "Seatrial"),
     Bad(
         "a label of ours",
         a_manifest(podTemplate={"metadata": {"labels": {"seatrial.dev/revision": "9"}}}),
         "spec.podTemplate.metadata.labels[seatrial.dev/revision]",
         "own",
-        at_server=False,
     ),
     Bad(
         "another identity",
         a_manifest(podTemplate={"spec": {"serviceAccountName": "admin"}}),
         "spec.podTemplate.spec.serviceAccountName",
         "account",
-        at_server=False,
     ),
     Bad(
         "a finalizer for pods",
         a_manifest(podTemplate={"metadata": {"finalizers": ["a.b/c"]}}),
         "spec.podTemplate.metadata.finalizers",
         "labels and annotations",
-        at_server=False,
     ),
     Bad(
         "a container without a name in the patch",
         a_manifest(podTemplate={"spec": {"containers": [{"image": "b"}]}}),
         "spec.podTemplate.spec.containers[0].name",
         "is missing",
-        at_server=False,
     ),
     Bad(
         "resources that are no map in the patch",
         a_manifest(podTemplate={"spec": {"containers": [{"name": "app", "resources": [1]}]}}),
         "spec.podTemplate.spec.containers[0].resources",
         "isn't a map",
-        at_server=False,
     ),
     Bad(
         "a label that is no text",
         a_manifest(podTemplate={"metadata": {"labels": {"tier": 1}}}),
         "spec.podTemplate.metadata.labels[tier]",
         "put it in quotes",
-        at_server=False,
     ),
     Bad(
         "a probe by http of a service without it",
         a_manifest(port=None, ports=[_port("a", 1) | {"appProtocol": "tcp"}], probes={"ready": "/readyz"}),
         "spec.probes.ready",
         "http port",
-        at_server=False,
     ),
     Bad(
         "exposed without a port",
         a_manifest(port=None, expose=[{"host": "a"}]),
         "spec.expose",
         "http port",
-        at_server=False,
     ),
 )
