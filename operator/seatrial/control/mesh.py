@@ -68,6 +68,10 @@ class MeshView:
         busy = await self._busy(service, host, callers, looks, leaving, settled=not carried.waiting_for)
         return Mesh(live=live, waiting_for=carried.waiting_for, busy=busy), carried.unverified
 
+    async def before_write(self, namespace: str, name: str) -> None:
+        """Note where the callers' proxies are: our write is carried by those that go on from there."""
+        await self._carriers.remember(host_of(name, namespace), await self._istiods(), self._clock())
+
     def forget(self, namespace: str, name: str) -> None:
         """Drop what is remembered of a service that is gone."""
         host = host_of(name, namespace)

@@ -163,6 +163,8 @@ class Reconciler:
             await self._freeze(key, sight, decision.create)
         await parts.teller.revisions(key, sight, decision)
         desired = render(_inputs(sight, decision, parts.fencing()))
+        if decision.routing != sight.world.mesh.live:
+            await parts.mesh.before_write(key.namespace, key.name)
         if deleting:
             desired = [o for o in desired if (o["kind"], o["metadata"]["name"]) in sight.owned]
         await parts.writer.put(key, desired, sight.owned, free)

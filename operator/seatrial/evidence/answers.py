@@ -1,7 +1,7 @@
 """istiod's answers, shared by all services that ask the same within a moment: one gateway calls them all.
 
-An answer that is a moment old never says that something is carried which isn't: it shows what was generated and what
-was acknowledged then, and both only go forward.
+An answer that is a moment old never says that something is carried which isn't: what was stored and acknowledged only
+goes forward.
 """
 
 import asyncio
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from seatrial.evidence.ask import Ask, Pod
-from seatrial.evidence.istiod import Dump, Sync, parse_syncz
+from seatrial.evidence.istiod import Config, Sync, parse_syncz
 
 DEBUG_PORT = 15014
+SYNCZ = "/debug/syncz"
+CONFIGZ = "/debug/configz"
 MOMENT = 0.7  # seconds
 
 T = TypeVar("T")
@@ -27,24 +29,26 @@ class _Answer:
 class Istiods:
     """Asks each question once a moment, however many want to know."""
 
-    def __init__(self, ask: Ask, token: Callable[[], str] | None = None) -> None:
+    def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._token = token
         self._answers: dict[tuple[str, str], _Answer] = {}
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def syncs(self, istiods: Sequence[Pod], now: float) -> dict[str, tuple[Pod, Sync]]:
-        """By proxy: the istiod it is connected to, and what is sent and acknowledged."""
-        answers = await asyncio.gather(*(self._shared(i, "/debug/syncz", parse_syncz, now) for i in istiods))
+    async def syncs(self, istiods: Sequence[Pod], now: float, *, fresh: bool = False) -> dict[str, tuple[Pod, Sync]]:
+        """By proxy: the istiod it is connected to, and what is sent and acknowledged; `fresh`: as of now."""
+        if fresh:
+            for istiod in istiods:
+                self._answers.pop((istiod.name, SYNCZ), None)
+        answers = await asyncio.gather(*(self._shared(i, SYNCZ, parse_syncz, now) for i in istiods))
         return {
             proxy: (istiod, sync)
             for istiod, syncs in zip(istiods, answers, strict=True)
             for proxy, sync in syncs.items()
         }
 
-    async def dump(self, istiod: Pod, caller: Pod, now: float) -> Dump:
-        """What istiod generates for a proxy; raises `Absent` where it isn't connected to it."""
-        return await self._shared(istiod, f"/debug/config_dump?proxyID={caller.proxy}", Dump, now)
+    async def configs(self, istiods: Sequence[Pod], now: float) -> list[Config]:
+        """The store of each istiod."""
+        return list(await asyncio.gather(*(self._shared(i, CONFIGZ, Config, now) for i in istiods)))
 
     async def _shared(self, istiod: Pod, path: str, read: Callable[[bytes], T], now: float) -> T:
         key = (istiod.name, path)
@@ -58,9 +62,8 @@ class Istiods:
             return value
 
     async def _get(self, istiod: Pod, path: str) -> bytes:
-        headers = {"Authorization": f"Bearer {self._token()}"} if self._token else None
         return await self._ask.get(
-            namespace=istiod.namespace, pod=istiod.name, ip=istiod.ip, port=DEBUG_PORT, path=path, headers=headers
+            namespace=istiod.namespace, pod=istiod.name, ip=istiod.ip, port=DEBUG_PORT, path=path
         )
 
     def _forget_old(self, now: float) -> None:

@@ -1,6 +1,5 @@
 """How evidence is asked for, as a port: whoever holds the connections to pods implements it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +21,7 @@ class Pod:
 class Ask(Protocol):
     """GET a path of a port of a pod."""
 
-    async def get(  # noqa: PLR0913 # an address has as many parts
+    async def get(  # an address has as many parts
         self,
         *,
         namespace: str,
@@ -30,7 +29,6 @@ class Ask(Protocol):
         ip: str,
         port: int,
         path: str,
-        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """The body of a 200; raises `Refused`, `Absent` or `Unanswered`."""
         ...

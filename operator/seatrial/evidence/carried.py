@@ -1,19 +1,18 @@
 """Whether the callers' proxies carry a routing: asked of istiod for each of them, never assumed.
 
-A proxy carries it when what istiod generates for it says so, all that was sent to it is acknowledged, and what was
-acknowledged is at least as new as what was generated; or when the first two held a second ago already, since a later
-push that doesn't concern the proxy moves the version alone. A proxy whose configuration has no route to the host
-depends on nothing.
+A proxy carries it when istiod's store has had it for a while, the proxy has acknowledged a later push than the last one
+before our write, and nothing is on its way to it. The last push before is known to the process that wrote
+(`remember`). Another one, after a restart or a takeover, waits for as long as istiod may hold a push back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seatrial.evidence.answers import Istiods
-from seatrial.evidence.ask import Absent, Ask, Pod, Refused, Unanswered
-from seatrial.evidence.istiod import Generated, Sync, counter
+from seatrial.evidence.ask import Ask, Pod, Refused, Unanswered
+from seatrial.evidence.istiod import Known, Sync
 
-STEADY = 1.0  # seconds for which the same must have been seen: longer than answers are shared
+STEADY = 1.2  # seconds: longer than istiod gathers changes (0.1 s) and than its answers are shared
 LONGEST_DEBOUNCE = 10.0  # seconds after which istiod pushes at the latest (PILOT_DEBOUNCE_MAX)
 
 
@@ -34,14 +33,34 @@ class Carried:
     unverified: str = ""
 
 
+@dataclass(frozen=True)
+class _Since:
+    """What holds for a routing, and since when."""
+
+    wanted: Wanted
+    at: float
+
+
 class Carriers:
     """Remembers who was seen to carry what, so that a settled mesh isn't asked again."""
 
-    def __init__(self, ask: Ask, token: Callable[[], str] | None = None) -> None:
-        self._istiods = Istiods(ask, token)
+    def __init__(self, ask: Ask) -> None:
+        self._istiods = Istiods(ask)
         self._carrying: dict[str, tuple[Wanted, frozenset[str]]] = {}  # by host
-        self._matching: dict[tuple[str, str], tuple[Wanted, float]] = {}  # by host and proxy, since when
-        self._blind_since: dict[str, tuple[Wanted, float]] = {}
+        self._before: dict[str, Mapping[str, Sync]] = {}  # by host: the proxies just before our last write
+        self._stored: dict[str, _Since] = {}  # by host
+        self._blind_since: dict[str, _Since] = {}
+
+    async def remember(self, host: str, istiods: Sequence[Pod], now: float) -> None:
+        """Note where the proxies are, just before a write that concerns `host`."""
+        self._carrying.pop(host, None)
+        self._stored.pop(host, None)
+        try:
+            syncs = await self._istiods.syncs(istiods, now, fresh=True)
+        except (Refused, Unanswered):
+            self._before.pop(host, None)
+        else:
+            self._before[host] = {proxy: sync for proxy, (_, sync) in syncs.items()}
 
     async def look(self, wanted: Wanted, callers: Sequence[Pod], istiods: Sequence[Pod], now: float) -> Carried:
         """Who of `callers` still waits for `wanted`. `now` is a monotonic clock in seconds."""
@@ -54,7 +73,7 @@ class Carriers:
         if not istiods:
             return Carried(waiting_for=("istiod (no pod of it is ready)",))
         try:
-            carrying = {c.proxy for c in await self._asked(wanted, open_, istiods, now)}
+            carrying = await self._asked(wanted, open_, istiods, now)
         except Refused as refused:
             return self._blind(wanted, str(refused), now)
         except Unanswered as trouble:
@@ -64,53 +83,51 @@ class Carriers:
 
     def forget(self, host: str) -> None:
         """Drop what is remembered of a host that is gone."""
-        self._carrying.pop(host, None)
-        self._blind_since.pop(host, None)
-        for key in [k for k in self._matching if k[0] == host]:
-            del self._matching[key]
+        for memory in (self._carrying, self._before, self._stored, self._blind_since):
+            memory.pop(host, None)
 
-    async def _asked(self, wanted: Wanted, callers: Iterable[Pod], istiods: Sequence[Pod], now: float) -> list[Pod]:
+    async def _asked(
+        self, wanted: Wanted, callers: Sequence[Pod], istiods: Sequence[Pod], now: float
+    ) -> frozenset[str]:
+        """Those of `callers` that carry it."""
+        configs = await self._istiods.configs(istiods, now)
+        if not all(matches(config.of(wanted.host), wanted) for config in configs):
+            self._stored.pop(wanted.host, None)
+            return frozenset()
+        stored = self._stored.get(wanted.host)
+        if stored is None or stored.wanted != wanted:
+            stored = self._stored[wanted.host] = _Since(wanted, now)
         syncs = await self._istiods.syncs(istiods, now)
-        return [c for c in callers if c.proxy in syncs and await self._carries(wanted, c, *syncs[c.proxy], now)]
+        return frozenset(
+            c.proxy
+            for c in callers
+            if c.proxy in syncs and self._carries(c, wanted, syncs[c.proxy][1], now - stored.at)
+        )
 
-    async def _carries(self, wanted: Wanted, caller: Pod, istiod: Pod, sync: Sync, now: float) -> bool:
-        try:
-            dump = await self._istiods.dump(istiod, caller, now)
-        except Absent:
-            return False  # it moved to another istiod between the two questions
-        generated = dump.towards(wanted.host)
-        key = (wanted.host, caller.proxy)
-        if not sync.acknowledged or not matches(generated, wanted):
-            self._matching.pop(key, None)
+    def _carries(self, caller: Pod, wanted: Wanted, sync: Sync, stored_for: float) -> bool:
+        before = self._before.get(wanted.host)
+        if not sync.acknowledged:
             return False
-        before, since = self._matching.setdefault(key, (wanted, now))
-        if before != wanted:
-            self._matching[key] = (wanted, now)
-            since = now
-        acked = min((counter(nonce) for nonce in (sync.cluster[1], sync.route[1]) if nonce), default=-1)
-        if acked >= generated.version or now - since >= STEADY:
-            del self._matching[key]
-            return True
-        return False
+        if before is not None and sync.advanced(before.get(caller.proxy)):
+            return stored_for >= STEADY
+        return stored_for >= LONGEST_DEBOUNCE
 
     def _blind(self, wanted: Wanted, why: str, now: float) -> Carried:
         """Where the endpoint is closed, wait for as long as istiod may hold a push back, and say so."""
-        before, since = self._blind_since.setdefault(wanted.host, (wanted, now))
-        if before != wanted:
-            self._blind_since[wanted.host] = (wanted, now)
-            since = now
+        since = self._blind_since.get(wanted.host)
+        if since is None or since.wanted != wanted:
+            since = self._blind_since[wanted.host] = _Since(wanted, now)
         unverified = (
             f"istiod's debug API is closed to the operator ({why}), so weights count as carried "
             f"{LONGEST_DEBOUNCE:.0f} s after they were written: "
-            "add seatrial-system to istiod's DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES"
+            "install the chart with its ServiceAccount seatrial-evidence in istio-system"
         )
-        waiting = () if now - since >= LONGEST_DEBOUNCE else ("istiod (its debug API is closed)",)
+        waiting = () if now - since.at >= LONGEST_DEBOUNCE else ("istiod (its debug API is closed)",)
         return Carried(waiting_for=waiting, unverified=unverified)
 
 
-def matches(generated: Generated, wanted: Wanted) -> bool:
+def matches(known: Known, wanted: Wanted) -> bool:
     """Every route to the host has the wanted weights, and the subsets are the wanted ones."""
-    if not generated.weights:
-        return True  # the proxy can't reach the host at all
     weights = dict(wanted.weights)
-    return generated.subsets == wanted.subsets and all(w is not None and dict(w) == weights for w in generated.weights)
+    routed = bool(known.weights) and all(w is not None and dict(w) == weights for w in known.weights)
+    return routed and known.subsets == wanted.subsets

@@ -1,14 +1,15 @@
 """What istiod and Envoy answered once, read as evidence; and what a proxy that is late does to a rollout."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seatrial.evidence.ask import Absent, Pod, Refused, Unanswered
-from seatrial.evidence.carried import LONGEST_DEBOUNCE, Carriers, Wanted
+from seatrial.evidence.carried import LONGEST_DEBOUNCE, STEADY, Carriers, Wanted
 from seatrial.evidence.envoy import Counted, Traffic
-from seatrial.evidence.istiod import parse_dump, parse_syncz
+from seatrial.evidence.istiod import Config, Known, parse_syncz
 
 DATA = Path(__file__).parent / "data"
 HOST = "orders.shop.svc.cluster.local"
@@ -21,14 +22,18 @@ class Answers:
 
     def __init__(self) -> None:
         self.syncz: Any = json.loads((DATA / "syncz.json").read_bytes())
-        self.dump: Any = json.loads((DATA / "config_dump.json").read_bytes())
-        for config in self.dump["configs"]:  # the second route of the capture goes to revision 1 alone
-            for route in config.get("dynamicRouteConfigs", []):
-                for host in route["routeConfig"]["virtualHosts"]:
-                    host["routes"] = host["routes"][:1]
+        self.configz: Any = json.loads((DATA / "configz.json").read_bytes())
         self.stats = (DATA / "stats.txt").read_text()
         self.failure: Exception | None = None
         self.asked: list[str] = []
+
+    def push(self, counter: int, *, acknowledged: bool = True) -> None:
+        """Send the proxy all kinds of resources under a push counter."""
+        nonce = f"2026-11-21T11:01:22Z/{counter}" + "u" * 36
+        for kind in ("cluster", "route", "listener"):
+            self.syncz[0][f"{kind}_sent"] = nonce
+            if acknowledged:
+                self.syncz[0][f"{kind}_acked"] = nonce
 
     async def get(
         self,
@@ -38,105 +43,160 @@ class Answers:
         ip: str,
         port: int,
         path: str,
-        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         self.asked.append(path)
         if self.failure:
             raise self.failure
         if path.startswith("/stats"):
             return self.stats.encode()
-        return json.dumps(self.syncz if path.endswith("syncz") else self.dump).encode()
+        return json.dumps(self.syncz if path.endswith("syncz") else self.configz).encode()
 
 
 def wanted(weights: dict[int, int], subsets: set[int] | None = None) -> Wanted:
     return Wanted(HOST, frozenset(weights.items()), frozenset(subsets or weights))
 
 
-async def look(answers: Answers, what: Wanted, *, at: float = 0.0, carriers: Carriers | None = None) -> tuple[str, ...]:
-    return (await (carriers or Carriers(answers)).look(what, [GATEWAY], [ISTIOD], at)).waiting_for
+SPLIT = wanted({3: 90, 4: 10})
+
+
+@dataclass
+class Watch:
+    """A process that asks, and its clock."""
+
+    answers: Answers = field(default_factory=Answers)
+    at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.carriers = Carriers(self.answers)
+
+    async def write(self) -> None:
+        await self.carriers.remember(HOST, [ISTIOD], self.at)
+
+    async def look(self, after: float, what: Wanted = SPLIT) -> tuple[str, ...]:
+        self.at += after
+        return (await self.carriers.look(what, [GATEWAY], [ISTIOD], self.at)).waiting_for
+
+
+def stored(weights: dict[str, int], subsets: list[str], *, tcp: bool = False) -> Known:
+    route = [{"destination": {"host": HOST, "subset": s}, "weight": w} for s, w in weights.items()]
+    objects = [
+        {"kind": "VirtualService", "spec": {"tcp" if tcp else "http": [{"route": route}]}},
+        {"kind": "DestinationRule", "spec": {"host": HOST, "subsets": [{"name": s} for s in subsets]}},
+    ]
+    return Config(json.dumps(objects).encode()).of(HOST)
 
 
 def test_the_weights_of_every_route_to_the_host_are_read() -> None:
-    generated = parse_dump((DATA / "config_dump.json").read_bytes(), HOST)
-    assert [dict(w or {}) for w in generated.weights] == [{1: 90, 2: 10}, {1: 100}]
-    assert generated.subsets == {1, 2}
-    assert generated.version == 9
+    known = Config((DATA / "configz.json").read_bytes()).of(HOST)
+    assert {tuple((w or {}).items()) for w in known.weights} == {((3, 90), (4, 10))}
+    assert known.subsets == {3, 4}
 
 
-def test_another_host_of_the_same_proxy_is_not_ours() -> None:
-    assert parse_dump((DATA / "config_dump.json").read_bytes(), "catalog.shop.svc.cluster.local").weights == ()
+def test_another_host_is_not_ours() -> None:
+    assert Config((DATA / "configz.json").read_bytes()).of("else.shop.svc.cluster.local") == Known()
 
 
 def test_a_route_to_no_revision_is_no_routing_of_ours() -> None:
-    body = {"configs": [{"@type": "x.RoutesConfigDump", "route": {"cluster": f"outbound|80||{HOST}"}}]}
-    assert parse_dump(json.dumps(body).encode(), HOST).weights == (None,)
+    assert stored({"blue": 100}, ["r1"]).weights == (None,)
 
 
-def test_a_tcp_listener_is_read_like_a_route() -> None:
-    proxy = {"weightedClusters": {"clusters": [{"name": f"outbound|5432|r2|{HOST}", "weight": 100}]}}
-    body = {"configs": [{"@type": "x.ListenersConfigDump", "filters": [{"typedConfig": proxy}]}]}
-    assert [dict(w or {}) for w in parse_dump(json.dumps(body).encode(), HOST).weights] == [{2: 100}]
+def test_a_tcp_route_is_read_like_any_other() -> None:
+    assert [dict(w or {}) for w in stored({"r2": 100}, ["r2"], tcp=True).weights] == [{2: 100}]
 
 
-def test_an_acknowledged_push_of_the_wanted_weights_is_carried() -> None:
+def test_an_acknowledged_push_is_recognized() -> None:
     assert parse_syncz((DATA / "syncz.json").read_bytes())[GATEWAY.proxy].acknowledged
 
 
-async def test_a_proxy_that_acknowledged_the_wanted_weights_carries_them() -> None:
-    assert await look(Answers(), wanted({1: 90, 2: 10})) == ()
+async def test_a_later_push_that_stays_acknowledged_for_a_while_is_carried() -> None:
+    watch = Watch()
+    await watch.write()
+    watch.answers.push(50)
+    assert await watch.look(0.5) == (GATEWAY.proxy,)
+    assert await watch.look(STEADY) == ()
 
 
-async def test_a_proxy_with_other_weights_is_waited_for_by_name() -> None:
-    assert await look(Answers(), wanted({1: 50, 2: 50})) == (GATEWAY.proxy,)
+async def test_a_proxy_that_was_sent_nothing_since_our_write_is_waited_for() -> None:
+    watch = Watch()
+    await watch.write()
+    assert await watch.look(0.5) == (GATEWAY.proxy,)
+    assert await watch.look(3.0) == (GATEWAY.proxy,)
+
+
+async def test_a_proxy_that_no_push_reaches_counts_once_istiod_cannot_hold_one_back_any_longer() -> None:
+    watch = Watch()
+    await watch.write()
+    await watch.look(0.5)
+    assert await watch.look(LONGEST_DEBOUNCE) == ()
+
+
+async def test_after_a_restart_the_longest_wait_counts() -> None:
+    watch = Watch()
+    assert await watch.look(0.0) == (GATEWAY.proxy,)
+    assert await watch.look(LONGEST_DEBOUNCE / 2) == (GATEWAY.proxy,)
+    assert await watch.look(LONGEST_DEBOUNCE / 2) == ()
+
+
+async def test_what_is_sent_and_not_acknowledged_is_waited_for_however_long() -> None:
+    watch = Watch()
+    await watch.write()
+    watch.answers.push(50, acknowledged=False)
+    for _ in range(5):
+        assert await watch.look(LONGEST_DEBOUNCE) == (GATEWAY.proxy,)
+
+
+async def test_weights_that_istiod_does_not_have_yet_are_waited_for() -> None:
+    watch = Watch()
+    await watch.write()
+    watch.answers.push(50)
+    assert await watch.look(60.0, wanted({3: 50, 4: 50})) == (GATEWAY.proxy,)
 
 
 async def test_a_subset_that_istiod_does_not_know_yet_is_waited_for() -> None:
-    assert await look(Answers(), wanted({1: 90, 2: 10}, {1, 2, 3})) == (GATEWAY.proxy,)
-
-
-async def test_what_is_sent_and_not_acknowledged_is_waited_for() -> None:
-    answers = Answers()
-    answers.syncz[0]["route_acked"] = "2026-11-21T11:01:20Z/8" + "u" * 36
-    assert await look(answers, wanted({1: 90, 2: 10})) == (GATEWAY.proxy,)
-
-
-async def test_a_configuration_newer_than_what_was_acknowledged_is_waited_for() -> None:
-    answers = Answers()
-    for key in ("route_sent", "route_acked"):
-        answers.syncz[0][key] = "2026-11-21T11:01:20Z/8" + "u" * 36
-    carriers = Carriers(answers)
-    assert await look(answers, wanted({1: 90, 2: 10}), at=5.0, carriers=carriers) == (GATEWAY.proxy,)
-    assert await look(answers, wanted({1: 90, 2: 10}), at=5.5, carriers=carriers) == (GATEWAY.proxy,)
-
-
-async def test_a_newer_version_that_stays_acknowledged_for_a_second_does_not_concern_the_proxy() -> None:
-    answers = Answers()
-    for key in ("route_sent", "route_acked"):
-        answers.syncz[0][key] = "2026-11-21T11:01:20Z/8" + "u" * 36
-    carriers = Carriers(answers)
-    await look(answers, wanted({1: 90, 2: 10}), at=5.0, carriers=carriers)
-    assert await look(answers, wanted({1: 90, 2: 10}), at=6.1, carriers=carriers) == ()
+    watch = Watch()
+    await watch.write()
+    watch.answers.push(50)
+    await watch.look(0.5, wanted({3: 90, 4: 10}, {3, 4, 5}))
+    assert await watch.look(60.0, wanted({3: 90, 4: 10}, {3, 4, 5})) == (GATEWAY.proxy,)
 
 
 async def test_a_caller_that_istiod_does_not_know_is_waited_for_by_name() -> None:
-    answers = Answers()
-    answers.syncz = []
-    assert await look(answers, wanted({1: 90, 2: 10})) == (GATEWAY.proxy,)
+    watch = Watch()
+    watch.answers.syncz = []
+    assert await watch.look(0.0) == (GATEWAY.proxy,)
+    assert await watch.look(60.0) == (GATEWAY.proxy,)
 
 
-async def test_a_settled_mesh_is_not_asked_again() -> None:
-    answers = Answers()
-    carriers = Carriers(answers)
-    await look(answers, wanted({1: 90, 2: 10}), carriers=carriers)
-    answers.asked.clear()
-    assert await look(answers, wanted({1: 90, 2: 10}), carriers=carriers) == ()
-    assert not answers.asked
+async def test_a_caller_that_came_after_our_write_is_not_waited_for_long() -> None:
+    watch = Watch()
+    there, watch.answers.syncz = watch.answers.syncz, []
+    await watch.write()
+    watch.answers.syncz = there
+    assert await watch.look(1.0) == (GATEWAY.proxy,)
+    assert await watch.look(STEADY) == ()
+
+
+async def test_a_settled_mesh_is_not_asked_again_until_we_write() -> None:
+    watch = Watch()
+    await watch.look(0.0)
+    await watch.look(LONGEST_DEBOUNCE)
+    watch.answers.asked.clear()
+    assert await watch.look(1.0) == ()
+    assert not watch.answers.asked
+    await watch.write()
+    assert await watch.look(1.0) == (GATEWAY.proxy,)
+
+
+async def test_what_many_ask_within_a_moment_is_asked_once() -> None:
+    watch = Watch()
+    await asyncio.gather(*(watch.look(0.0) for _ in range(20)))
+    assert sorted(watch.answers.asked) == ["/debug/configz", "/debug/syncz"]
 
 
 async def test_an_istiod_that_is_down_holds_everything() -> None:
     answers = Answers()
     answers.failure = Unanswered("connection refused")
-    assert await look(answers, wanted({1: 90, 2: 10}), at=1e6) == ("istiod (connection refused)",)
+    assert await Watch(answers, at=1e6).look(0.0) == ("istiod (connection refused)",)
 
 
 async def test_a_closed_endpoint_is_said_and_waited_out() -> None:
@@ -147,7 +207,7 @@ async def test_a_closed_endpoint_is_said_and_waited_out() -> None:
     late = await carriers.look(wanted({1: 100}), [GATEWAY], [ISTIOD], LONGEST_DEBOUNCE)
     assert first.waiting_for
     assert not late.waiting_for
-    assert "DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES" in late.unverified
+    assert "seatrial-evidence" in late.unverified
 
 
 async def test_a_new_weight_starts_the_wait_at_a_closed_endpoint_anew() -> None:
