@@ -219,6 +219,12 @@ OPERATOR = (
         "http port",
     ),
     Bad(
+        "a place exposed twice in two spellings",
+        a_manifest(expose=[{"host": "a", "prefix": "/b"}, {"host": "a", "prefix": "/b/"}]),
+        "spec.expose[1]",
+        "a/b is there twice",
+    ),
+    Bad(
         "exposed without a port",
         a_manifest(port=None, expose=[{"host": "a"}]),
         "spec.expose",

@@ -106,7 +106,7 @@ def _itself_by_namespace(service: MeshService) -> Iterator[Problem]:
 def _same_twice(spec: MeshServiceSpec) -> Iterator[Problem]:
     lists: dict[str, list[object]] = {
         "spec.ports": [p.name for p in spec.ports],
-        "spec.expose": [f"{e.host}{e.prefix}" for e in spec.expose],
+        "spec.expose": [e.place for e in spec.expose],
         "spec.traffic.retries.retryOn": list(spec.traffic.retries.on),
     }
     lists |= {f"spec.security.callers[{i}].methods": list(c.methods) for i, c in enumerate(spec.security.callers)}

@@ -20,8 +20,8 @@ from seatrial.api.problems import Level, Problem
 
 def advice(spec: MeshServiceSpec) -> list[Problem]:
     """What a careful reader would ask about."""
-    found = (*_fit(spec), *_repeats(spec), *_routes(spec), *_capacity(spec), *_rollout(spec), *_image(spec))
-    return list(found)
+    looks = (_fit, _repeats, _routes, _edge, _capacity, _rollout, _image)
+    return [found for look in looks for found in look(spec)]
 
 
 def _advice(where: str, message: str, remedy: str, value: object = None) -> Problem:
@@ -92,6 +92,19 @@ def _routes(spec: MeshServiceSpec) -> Iterator[Problem]:
                 )
                 break
         before.append((i, route))
+
+
+def _edge(spec: MeshServiceSpec) -> Iterator[Problem]:
+    """Routes by expression that the ingress gateway can't find behind a prefix that becomes another one."""
+    moved = [e for e in spec.expose if e.rewrite not in {None, "/", e.prefix}]
+    for i, route in enumerate(spec.traffic.routes):
+        if moved and route.match.path is not None and route.match.path.regex is not None:
+            yield _advice(
+                f"spec.traffic.routes[{i}].match.path.regex",
+                f"isn't found behind {moved[0].place}, which is rewritten to {moved[0].rewrite}",
+                "match by exact or prefix, or rewrite to /",
+                route.match.path.regex,
+            )
 
 
 def _capacity(spec: MeshServiceSpec) -> Iterator[Problem]:

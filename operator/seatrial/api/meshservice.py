@@ -236,9 +236,14 @@ class Expose(Model):
     """A path prefix of a host on the ingress gateway."""
 
     host: Annotated[str, Field(pattern=HOST_PATTERN, max_length=253, description="Of one namespace only.")]
-    prefix: Path = Field("/", description="Paths that begin so.")
+    prefix: Path = Field("/", description="Whole path segments that the path begins with.")
     rewrite: Path | None = Field(None, description="Replaces the prefix before the service sees the path.")
     tls: SecretName | None = Field(None, description="Certificate Secret in istio-system; without it plain HTTP.")
+
+    @property
+    def place(self) -> str:
+        """Host and prefix, spelt so that the same place is the same text: ``/api/`` is ``/api``."""
+        return self.host + (self.prefix.rstrip("/") or "/")
 
 
 class Rollout(Model):

@@ -66,7 +66,7 @@ def clashes(service: MeshService, known: Known) -> list[Problem]:
                 problems.append(
                     Problem(
                         f"spec.expose[{i}]",
-                        f"{mine.host}{mine.prefix}: {why} {name}",
+                        f"{mine.place}: {why} {name}",
                         "choose another host or prefix, or take it out there first",
                         value=mine.dump(),
                     )
@@ -84,7 +84,7 @@ def _clash(mine: Expose, theirs: Expose, service: MeshService, other: MeshServic
         return ""
     if service.metadata.namespace != other.metadata.namespace:
         return "the host belongs to the namespace of"
-    return "is exposed by" if mine.prefix == theirs.prefix else ""
+    return "is exposed by" if mine.place == theirs.place else ""
 
 
 def _call(service: MeshService, i: int, callee: Callee, known: Known) -> Iterator[Problem]:

@@ -96,6 +96,11 @@ def test_of_two_that_expose_one_place_the_older_keeps_it() -> None:
     assert "h/: is exposed by shop/b" in problem.message
 
 
+def test_a_slash_at_the_end_of_a_prefix_makes_no_other_place() -> None:
+    first, second = exposed("a", "h", "/api"), exposed("b", "h", "/api/")
+    assert [p.field for p in clashes(second, Known.of([first, second], complete=True))] == ["spec.expose[0]"]
+
+
 def test_other_prefixes_of_a_host_are_free_within_its_namespace_only() -> None:
     first, second = exposed("a", "h"), exposed("b", "h", "/b")
     assert clashes(second, Known.of([first, second], complete=True)) == []
@@ -155,6 +160,14 @@ def test_lists_are_opened_and_a_name_twice_is_told() -> None:
             {"traffic": {"routes": [{"match": {}}, {"match": {"method": "GET"}}]}},
             "spec.traffic.routes[1]",
             "never reached",
+        ),
+        (
+            {
+                "traffic": {"routes": [{"match": {"path": {"regex": "/v1/.*"}}}]},
+                "expose": [{"host": "a", "prefix": "/api/", "rewrite": "/v2"}],
+            },
+            "spec.traffic.routes[0].match.path.regex",
+            "isn't found behind a/api, which is rewritten to /v2",
         ),
         ({"replicas": 3, "autoscaling": {"max": 5}}, "spec.replicas", "autoscaling decides"),
         ({"autoscaling": {"max": 5}}, "spec.autoscaling", "requests.cpu"),
