@@ -100,7 +100,7 @@ class Builder:
             progress.say(f"{len(preloaded)} images, unpacked into it")
             with Archive(folder / "images.tar") as archive:
                 self._write(archive, preloaded, {})
-            mounts = ["--volume", "/work", "--volume", f"{folder}:/preload:ro"]
+            mounts = ["--volume", "/unpacked", "--volume", f"{folder}:/preload:ro"]
             start = ["docker", "run", "--name", work, "--privileged", "--network", "none", *mounts]
             pause = next(name for name in preloaded if "/pause:" in name)
             command([*start, "--entrypoint", "/kind/bin/preload.sh", bare, pause], progress=progress)

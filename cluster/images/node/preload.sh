@@ -12,10 +12,10 @@ ctr oci spec |
 	jq '.hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
 		>/etc/containerd/cri-base.json
 
-containerd --root /work/root --state /work/state --address /work/containerd.sock >/work/log 2>&1 &
+containerd --root /unpacked/root --state /unpacked/state --address /unpacked/containerd.sock >/unpacked/log 2>&1 &
 server=$!
-trap 'tail -n 20 /work/log >&2' EXIT
-node_ctr() { ctr --address /work/containerd.sock --namespace k8s.io "$@"; }
+trap 'tail -n 20 /unpacked/log >&2' EXIT
+node_ctr() { ctr --address /unpacked/containerd.sock --namespace k8s.io "$@"; }
 tries=0
 until node_ctr version >/dev/null 2>&1; do
 	tries=$((tries + 1))
@@ -32,4 +32,4 @@ kill $server
 wait $server || true
 trap - EXIT
 mkdir -p /var/lib/containerd
-cp -a /work/root/. /var/lib/containerd/
+cp -a /unpacked/root/. /var/lib/containerd/
