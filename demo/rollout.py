@@ -63,8 +63,9 @@ def follow(kubectl: Kubectl, release: str, edit: Callable[[], object], *, within
         edit()
         while not following.over:
             if time.monotonic() > deadline:
+                said = following.revision.status.message if following.revision is not None else "not begun"
                 raise DemoError(
-                    f"the rollout isn't over after {within:g} s",
+                    f"the rollout isn't over after {within:g} s: {said}",
                     f"see how it stands: kubectl -n {kubectl.namespace} describe ms,rev",
                 )
             found = watch.next(0.25)

@@ -20,7 +20,7 @@ from seatrial.api.revision import Phase
 
 _BAR = 30  # characters for 100 %
 _RECENT = 5.0  # seconds of traffic in the live picture
-_TELL = 3.0  # seconds between two lines about the traffic, where nothing lives
+_TELL = 5.0  # seconds between two lines about the traffic, where nothing lives
 _STYLES = {Phase.SUCCEEDED: "green", Phase.ROLLED_BACK: "red", Phase.FAILED: "red", Phase.ROLLING_BACK: "yellow"}
 
 
@@ -137,6 +137,7 @@ def _picture(following: Following, load: Recording) -> RenderableType:
         weight = attempt.weight
         state = f"{revision.metadata.name}  {attempt.phase}  wanted {weight.wanted} %, verified {weight.verified} %"
         table.add_row("rollout", Text(state, style="bold"))
+        table.add_row("", Text(revision.status.message, style="dim", overflow="ellipsis", no_wrap=True))
     recent = load.between(time.time() - _RECENT, time.time())
     split = recent.split(SERVICE)
     for number in sorted(split.counts):

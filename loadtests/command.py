@@ -1,6 +1,7 @@
 """The command line of the load tests. What is heavy or patches the standard library is imported by whoever needs it."""
 
 import argparse
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,4 +87,6 @@ def plan_of(given: argparse.Namespace) -> Plan:
 def _run(argv: Sequence[str]) -> int:
     from loadtests.run import main as run  # noqa: PLC0415 - needs the report, which `open` doesn't
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Locust, in a session of its own, ends with us
+        signal.signal(number, signal.default_int_handler)
     return run(argv)

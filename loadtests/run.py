@@ -140,8 +140,11 @@ def _run(order: Order, console: Console) -> Verdict:
     order.folder.mkdir(parents=True)
     log = order.folder / "locust.log"
     with log.open("w") as said:
-        locust = subprocess.Popen(order.locust, stdout=said, stderr=subprocess.STDOUT)
-        interrupted = _follow(locust, order.folder, console)
+        locust = subprocess.Popen(order.locust, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            interrupted = _follow(locust, order.folder, console)
+        finally:
+            locust.kill()  # nothing happens to one that has ended
     runs = [read(*files) for files in _records(order.folder).values()]
     if not runs:
         if interrupted:
@@ -157,7 +160,7 @@ def _run(order: Order, console: Console) -> Verdict:
 
 
 def _follow(locust: "subprocess.Popen[bytes]", folder: Path, console: Console) -> bool:
-    """Show the run until Locust ends; says whether Ctrl-C ended it. Locust hears Ctrl-C itself."""
+    """Show the run until Locust ends; says whether Ctrl-C ended it. Locust hears of it by us alone, so once."""
     readers: dict[Path, Reader] = {}
     told = time.monotonic()
     interrupted = False
