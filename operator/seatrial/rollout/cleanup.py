@@ -17,7 +17,8 @@ def leave(world: World, decision: Decision, story: Story) -> Decision:
     for number in story.statuses:
         routed = number in mesh.live.routed or number in decision.routing.routed
         idle = not routed and mesh.settled and number not in playing
-        story.drain(number, idle=idle)
+        leaving = number in mesh.live.subsets or world.pods_of(number).wanted > 0
+        story.drain(number, idle=idle and leaving)
         if number in playing or number in scales:
             continue
         wanted = world.pods_of(number).wanted
