@@ -21,6 +21,16 @@ class Cache:
 
     def __init__(self, indices: Mapping[str, Index]) -> None:
         self._indices = indices
+        self._hidden: set[str] = set()  # uids
+
+    def all(self, kind: Kind) -> Iterator[Object]:
+        """Every object of a kind."""
+        for key in list(self._indices.get(kind.plural, {})):
+            yield from self._at(kind, key)
+
+    def hide(self, uid: str) -> None:
+        """An object that is gone without any watch having said so: a uid never comes back."""
+        self._hidden.add(uid)
 
     def service(self, namespace: str, name: str) -> Object | None:
         """A MeshService."""
@@ -63,7 +73,8 @@ class Cache:
 
     def _at(self, kind: Kind, key: object) -> Iterable[Object]:
         index = self._indices.get(kind.plural)
-        return index[key] if index is not None and key in index else ()
+        found = index[key] if index is not None and key in index else ()
+        return [o for o in found if o["metadata"]["uid"] not in self._hidden] if self._hidden else found
 
 
 class Written:

@@ -13,12 +13,13 @@ from typing import Any
 from seatrial.api.names import EVIDENCE_ACCOUNT, INGRESS_NAMESPACE, ISTIO_AUDIENCE
 from seatrial.api.revision import Phase
 from seatrial.control.asking import Asking
+from seatrial.control.audit import hide_what_is_gone
 from seatrial.control.cache import Written
 from seatrial.control.configs import Configs
 from seatrial.control.fleet import Fleet
 from seatrial.control.gauges import Gauges
 from seatrial.control.health import Health
-from seatrial.control.keys import Key
+from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer
 from seatrial.control.queue import KeyedQueue
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 WORKERS = 8
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
+AUDIT_EVERY = 300.0  # seconds
 STEADY = 3.0  # seconds without anything to do after which a term that only tidies up is over
 
 
@@ -86,6 +88,7 @@ class Term:
             asyncio.create_task(self._setting.candidate.keep(), name="lease"),
             asyncio.create_task(self._queue.run(), name="queue"),
             asyncio.create_task(self._after(started, on_started), name="signals"),
+            asyncio.create_task(self._audit(), name="audit"),
         }
         watching = asyncio.create_task(self.watches.run(self._stop, started), name="watches")
         try:
@@ -135,6 +138,20 @@ class Term:
         await started.wait()
         on_started()
         await asyncio.Event().wait()
+
+    async def _audit(self) -> None:
+        """Look at everything from time to time, whether a watch said something or not."""
+        await self.watches.full.wait()
+        while True:
+            await asyncio.sleep(AUDIT_EVERY)
+            try:
+                await hide_what_is_gone(self._setting.kube, self.watches.cache)
+            except ApiFailure as error:
+                log.warning("no audit this time: %s", error.message)
+            for raw in self.watches.cache.services():
+                meta = raw["metadata"]
+                self._queue.add(ServiceKey(meta["namespace"], meta["name"]))
+                self._queue.add(HostsKey(meta["namespace"]))
 
     async def _pass(self, key: Key) -> float | None:
         await self.watches.full.wait()
