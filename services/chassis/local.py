@@ -8,47 +8,56 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from queue import Empty, Queue
-from typing import Final
+from typing import Final, Self
+
+import httpx
 
 _START_SECONDS: Final = 60.0
+_LOOPBACK: Final = "127.0.0.1"
+_BACKLOG: Final = 2048
 
 
 class Process:
-    """A service in a process of its own on loopback, on a port that the system chooses unless one is given."""
+    """A service in a process of its own on loopback, on a port that the system chooses unless one is given.
+
+    The port is bound before the process starts, so ``url`` is known at once and requests wait until it serves. Raises
+    ``OSError`` when the port is taken.
+    """
 
     def __init__(self, name: str, *, port: int = 0, env: Mapping[str, str] | None = None, quiet: bool = False) -> None:
         self.name = name
         self.log: list[str] = []
         self._quiet = quiet
-        self._ports: Queue[int | None] = Queue()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "chassis", name],
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "PYTHONUNBUFFERED": "1", **(env or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with socket.create_server((_LOOPBACK, port), backlog=_BACKLOG) as listener:
+            self.url = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "chassis", name],
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {}), "LISTEN_FD": str(listener.fileno())},
+                pass_fds=[listener.fileno()],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    @property
-    def url(self) -> str:
-        """Its base URL, once it listens. Raises ``RuntimeError`` with what it said when it ended instead."""
-        if not hasattr(self, "_port"):
-            try:
-                port = self._ports.get(timeout=_START_SECONDS)
-            except Empty:
-                port = None
-            if port is None:
-                raise RuntimeError(f"{self.name} didn't start:\n" + "\n".join(self.log[-20:]))
-            self._port = port
-        return f"http://127.0.0.1:{self._port}"
+    def await_ready(self) -> Self:
+        """Wait until it serves. Raises ``RuntimeError`` with the last of its log when it doesn't."""
+        try:
+            httpx.get(self.url + "/readyz", timeout=_START_SECONDS, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            self.stop()
+            said = "\n".join(self.log[-20:])
+            raise RuntimeError(
+                f"{self.name} ended with {self._process.returncode} instead of serving:\n{said}"
+            ) from error
+        return self
 
     @property
     def entries(self) -> list[dict[str, object]]:
@@ -82,9 +91,6 @@ class Process:
             self.log.append(line.rstrip("\n"))
             if not self._quiet:
                 sys.stdout.write(f"{self.name:8} {line}")
-            if self._ports.empty() and '"port": ' in line:
-                self._ports.put(int(json.loads(line)["port"]))
-        self._ports.put(None)
 
 
 @contextmanager
@@ -97,7 +103,7 @@ def shop(*, port: int = 0, env: Mapping[str, str] | None = None, quiet: bool = F
             urls = {f"{other.upper()}_URL": process.url for other, process in processes.items()}
             processes[name] = Process(name, port=number, env={**common, **urls}, quiet=quiet)
         for process in processes.values():
-            _ = process.url
+            process.await_ready()
         yield processes
     finally:
         for process in reversed(processes.values()):
@@ -125,6 +131,8 @@ def main() -> None:
             sys.exit("one of the processes has ended; its last lines above say why")
     except KeyboardInterrupt:
         sys.stdout.write("closed\n")
+    except OSError as error:
+        sys.exit(f"can't open the shop on port {arguments.port}: {error}. Choose another by --port.")
     except RuntimeError as error:
         sys.exit(str(error))
 

@@ -65,16 +65,17 @@ def run(app: ASGIApp, settings: Settings, lifecycle: Lifecycle) -> None:
         timeout_keep_alive=round(settings.keep_alive),
         timeout_graceful_shutdown=round(settings.shutdown_drain),
     )
-    listener = _listen(settings.host, settings.port)
+    listener = _listen(settings)
     port = listener.getsockname()[1]
     _log.info("listening on port %d", port, extra={"port": port, "faults": settings.faults})
     _Server(config, lifecycle).run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
+    if settings.listen_fd is not None:
+        return socket.socket(fileno=settings.listen_fd)
     try:
-        return socket.create_server((host, port), backlog=_BACKLOG)
+        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
     except OSError as error:
-        sys.exit(
-            f"can't listen on {host}:{port}: {os.strerror(error.errno or 0)}. Free the port, or choose another by PORT."
-        )
+        why = os.strerror(error.errno or 0)
+        sys.exit(f"can't listen on {settings.host}:{settings.port}: {why}. Free the port, or choose another by PORT.")

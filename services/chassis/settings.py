@@ -26,6 +26,8 @@ class Settings(BaseSettings):
 
     host: str = "0.0.0.0"  # noqa: S104 - in a pod the sidecar is the only one that gets here
     port: int = Field(8080, ge=0, le=65535)
+    listen_fd: int | None = Field(None, ge=3)
+    """A socket that listens already, handed over by who started the process: used instead of host and port."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     request_timeout: Duration = 15.0

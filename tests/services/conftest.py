@@ -47,7 +47,7 @@ def start() -> Iterator[Start]:
         def begin(name: str, **env: str) -> Process:
             process = Process(name, env={"PYTHONPATH": str(APPS), **env}, quiet=True)
             stack.callback(process.stop)
-            return process
+            return process.await_ready()
 
         yield begin
 
