@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.asking import Inside, Request
+from support.asking import Answer, Inside, Request
 from support.kubectl import Kubectl
 from support.place import Place
 from support.services import Service
@@ -81,16 +81,13 @@ def test_an_allowed_caller_may_do_only_what_was_allowed(company: Company, method
 
 
 def test_a_call_that_was_not_declared_is_not_routed(company: Company) -> None:
-    answer = company.inside(company.silent).ask(Request(IDENTITY))
-    assert answer.status == 502, answer
-    assert not answer.served_by
+    _is_not_routed(company.inside(company.silent).ask(Request(IDENTITY)))
     resolved = company.callee.condition("ResolvedRefs")
     assert "silent doesn't call callee" in resolved["message"]
 
 
 def test_a_host_outside_that_was_not_declared_is_not_reached(company: Company) -> None:
-    answer = company.inside(company.caller).ask(Request("http://istiod.istio-system:15014/version"))
-    assert answer.status == 502, answer
+    _is_not_routed(company.inside(company.caller).ask(Request("http://istiod.istio-system:15014/version")))
 
 
 def test_the_edge_does_not_reach_what_is_not_exposed(company: Company, shared: Place) -> None:
@@ -104,6 +101,12 @@ def test_plain_text_from_a_pod_without_a_sidecar_is_refused(company: Company, sh
         answer = outsider.ask(Request(url, timeout=5))
         assert answer.status == 0, answer
         assert "Reset" in answer.body or "RemoteDisconnected" in answer.body, answer
+
+
+def _is_not_routed(answer: Answer) -> None:
+    """The caller's own proxy ends it: by 502 where it has other routes on that port, else by closing the connection."""
+    assert answer.status in {0, 502}, answer
+    assert not answer.served_by
 
 
 def _pod_without_sidecar(kubectl: Kubectl, image: str) -> Inside:
