@@ -103,7 +103,7 @@ def judged_plain_text(said: dict[str, Any]) -> Check:
         return Check(title, f"orders answered {said['status']} to a pod without a sidecar", holds=False)
     if not said["connected"]:
         return Check(title, f"orders couldn't be reached at all: {said['error']}", holds=False)
-    seen = f"a pod without a sidecar asked orders: {said['error']}, no answer"
+    seen = f"a pod without a sidecar asked orders: {said['error']}"
     return Check(title, seen, holds=said["error"] in {"ConnectionResetError", "RemoteDisconnected"})
 
 

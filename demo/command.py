@@ -94,7 +94,7 @@ def _sail(course: Course, console: Console) -> Finding:
     screen.title(console, f"{finding.revision}: the traffic it got, counted by who answered")
     console.print(screen.summary(finding))
     screen.title(console, "What to type next")
-    console.print(screen.next_steps(_next(kubectl.namespace, service.status.stable_revision)))
+    console.print(screen.next_steps(_next(kubectl.namespace, finding.revision)))
     return finding
 
 
@@ -145,12 +145,12 @@ def _finding(following: Following, load: Recording, found: tuple[Check, ...]) ->
     )
 
 
-def _next(namespace: str, before: int | None) -> list[tuple[str, str]]:
+def _next(namespace: str, after: str) -> list[tuple[str, str]]:
     return [
-        (f"kubectl -n {namespace} get ms,rev", "the services and their revisions; all of it goes on running"),
-        (f"seatrial status -n {namespace}", "the same with what comes next"),
-        (f"kubectl -n {namespace} describe rev {SERVICE}-{before}", "the revision that had the traffic before"),
-        ("make load USERS=20", "more users, with Locust's page on http://127.0.0.1:8089"),
+        (f"kubectl -n {namespace} get ms,rev", "what runs, and goes on running"),
+        (f"seatrial status -n {namespace}", "the same, and what comes next"),
+        (f"kubectl -n {namespace} describe rev {after}", "its story, as the operator tells it"),
+        ("make load USERS=20", "more users, with a page to watch them"),
         ("make demo", "another revision"),
         ("make cluster-down", "the end"),
     ]

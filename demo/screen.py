@@ -18,7 +18,7 @@ from demo.voyage import Finding
 from loadtests import Recording
 from seatrial.api.revision import Phase
 
-_BAR = 30  # characters for 100 %
+_BAR = 24  # characters for 100 %
 _RECENT = 5.0  # seconds of traffic in the live picture
 _TELL = 5.0  # seconds between two lines about the traffic, where nothing lives
 _STYLES = {Phase.SUCCEEDED: "green", Phase.ROLLED_BACK: "red", Phase.FAILED: "red", Phase.ROLLING_BACK: "yellow"}
@@ -93,6 +93,7 @@ def next_steps(commands: Sequence[tuple[str, str]]) -> RenderableType:
 def _shares(finding: Finding) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name, justify in (
+        ("", "left"),
         ("asked for", "right"),
         ("seen", "right"),
         ("", "left"),
@@ -103,9 +104,10 @@ def _shares(finding: Finding) -> Table:
     for share in finding.shares:
         filled = round(_BAR * share.percent / 100)
         table.add_row(
+            Text(*_mark(holds=share.fits)),
             f"{share.weight} %",
             f"{share.percent:.1f} %",
-            Text.assemble(("█" * filled, "cyan"), ("░" * (_BAR - filled), "dim"), " ", _mark(holds=share.fits)),
+            Text.assemble(("█" * filled, "cyan"), ("░" * (_BAR - filled), "dim")),
             f"{share.count} of {share.total}",
             str(share.bound),
         )
@@ -115,15 +117,13 @@ def _shares(finding: Finding) -> Table:
 def _facts(finding: Finding) -> Table:
     load = finding.load
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    for style in ("", "dim", ""):
+        table.add_column(style=style)
     rate = load.total / load.seconds if load.seconds else 0.0
-    table.add_row(
-        "lost requests",
-        Text.assemble(_mark(holds=not load.lost), f" {len(load.lost)} of {load.total}, at {rate:.0f} a second"),
-    )
+    lost = f"{len(load.lost)} of {load.total}, at {rate:.0f} a second"
+    table.add_row(Text(*_mark(holds=not load.lost)), "lost requests", lost)
     for check in finding.checks:
-        table.add_row(check.title, Text.assemble(_mark(holds=check.holds), " ", check.seen))
+        table.add_row(Text(*_mark(holds=check.holds)), check.title, check.seen)
     return table
 
 
