@@ -131,7 +131,17 @@ def _version(obj: Object) -> int:
 
 
 def keys_of(obj: Object) -> list[Key]:
-    """Whose pass an object of ours belongs to."""
+    """Whose pass an object of ours belongs to, by its label; by its controller where somebody changed that."""
     meta = obj["metadata"]
     service = (meta.get("labels") or {}).get(LABEL_SERVICE)
-    return [ServiceKey(meta["namespace"], service) if service else HostsKey(meta["namespace"])]
+    keys: list[Key] = [ServiceKey(meta["namespace"], service) if service else HostsKey(meta["namespace"])]
+    controller = controller_of(obj)
+    if controller is not None and controller["name"] != service:
+        keys.append(ServiceKey(meta["namespace"], controller["name"]))
+    return keys
+
+
+def controller_of(obj: Object) -> Object | None:
+    """Reference to the MeshService whose own it is; what several of them share has none."""
+    references = obj["metadata"].get("ownerReferences") or ()
+    return next((r for r in references if r.get("controller") and r.get("kind") == MESH_SERVICE.name), None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from seatrial.api.names import FINALIZER, delegate_name, revision_name
-from seatrial.control.cache import Cache, Object, Written
+from seatrial.control.cache import Cache, Object, Written, controller_of
 from seatrial.control.configs import Configs, revision_object
 from seatrial.control.fleet import Fleet, Reading
 from seatrial.control.gauges import Gauges
@@ -203,6 +203,9 @@ class Reconciler:
         busy = sight.world.mesh.live.routed | sight.world.mesh.live.subsets | decision.routing.subsets
         kept = {r.spec.number for r in sight.world.revisions} - set(decision.forget)
         for obj in sorted(sight.owned.values(), key=_order_of_leaving):
+            controller = controller_of(obj)
+            if controller is not None and controller["uid"] != sight.service.metadata.uid:
+                continue  # another one's, whatever its label says
             number = revision_of(obj)
             if (obj["kind"], obj["metadata"]["name"]) in rendered or number in busy:
                 continue
@@ -259,7 +262,7 @@ class Reconciler:
         await parts.writer.put(key, desired, shared)
         rendered = {(o["kind"], o["metadata"]["name"]) for o in desired}
         for obj in sorted(shared.values(), key=_order_of_leaving):
-            if (obj["kind"], obj["metadata"]["name"]) not in rendered:
+            if (obj["kind"], obj["metadata"]["name"]) not in rendered and controller_of(obj) is None:
                 await parts.writer.delete(obj)
         return None
 

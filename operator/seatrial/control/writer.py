@@ -13,7 +13,7 @@ from seatrial.api.names import (
     LABEL_SERVICE,
     MANAGED_BY,
 )
-from seatrial.control.cache import Object, Written
+from seatrial.control.cache import Object, Written, controller_of
 from seatrial.control.differ import difference
 from seatrial.control.frozen import with_pods_as_made
 from seatrial.control.keys import Key, ServiceKey
@@ -116,9 +116,9 @@ class Writer:
         return foreign, frozenset((kind.name, name) for (kind, name), obj in pairs if obj is None)
 
     async def _put_one(self, key: Key, desired: Object, seen: Object | None, *, free: bool) -> None:
-        kind, meta = kind_of(desired["apiVersion"], desired["kind"]), desired["metadata"]
+        kind = kind_of(desired["apiVersion"], desired["kind"])
         if seen is None and not free:
-            seen = await self._unseen(key, kind, meta["name"])
+            seen = await self._unseen(key, kind, desired)
         if seen is None:
             self._fencing()
             self._note(key, await self._kube.apply(desired), "created")
@@ -128,10 +128,14 @@ class Writer:
         if why is not None and kind.name not in _WRITTEN_ONCE and not self._is_settled(desired, seen):
             await self._overwrite(key, desired, seen, why)
 
-    async def _unseen(self, key: Key, kind: Kind, name: str) -> Object | None:
-        """What no watch shows may be somebody else's."""
+    async def _unseen(self, key: Key, kind: Kind, desired: Object) -> Object | None:
+        """What no watch shows may be somebody else's, or ours without its labels."""
+        name = desired["metadata"]["name"]
         found = await self._kube.find(kind, name, key.namespace)
-        if found is not None and not is_ours(found, key):
+        if found is None or is_ours(found, key):
+            return found
+        controller = controller_of(found)
+        if controller is None or controller["uid"] != (controller_of(desired) or {}).get("uid"):
             raise NameTaken(kind.name, key.namespace, name)
         return found
 
