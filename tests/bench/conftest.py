@@ -2,27 +2,23 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from support.kubectl import Kubectl
-from support.place import Place, make_place, shop_image
+from support.fixtures import a_place, image, kubectl, put_tools_first
+from support.place import Place
 
-ROOT = Path(__file__).parents[2]
+__all__ = ["image", "kubectl"]
 
 
 def pytest_configure() -> None:
-    """Find the tools that `make` puts in front."""
-    os.environ["PATH"] = os.pathsep.join([str(ROOT / "bin"), str(ROOT / ".venv" / "bin"), os.environ["PATH"]])
+    put_tools_first()
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, image: str) -> Iterator[Place]:
     """A managed namespace of this figure's own."""
-    made = make_place(request.node.name.removeprefix("test_"), shop_image(Kubectl()), ROOT / "reports" / "bench")
-    yield made
-    made.close()
+    yield from a_place(request.node.name.removeprefix("test_"), image, "bench")
 
 
 @pytest.fixture

@@ -1,0 +1,20 @@
+"""The same cluster as in tests/e2e, for as many runs as SOAK says."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.fixtures import a_place, image, kubectl, operators, put_tools_first
+from support.place import Place
+
+__all__ = ["image", "kubectl", "operators"]
+
+
+def pytest_configure() -> None:
+    put_tools_first()
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, image: str) -> Iterator[Place]:
+    """A managed namespace of this run's own."""
+    yield from a_place(request.node.name.removeprefix("test_").replace("[", "-").rstrip("]"), image, "soak")
