@@ -46,16 +46,18 @@ class Inbound:
             detail = f"The body is too large: at most {self._settings.max_body} bytes."
             app = Problem(413, detail, kind="too-large", title="Content too large").response(scope["path"])
         started = time.perf_counter()
-        with self._lifecycle.request(), self._metrics.in_flight.track_inprogress():
-            try:
-                await app(scope, receive, answer)
-            finally:
-                self._record(scope, answer.status, time.perf_counter() - started, request)
+        self._lifecycle.begin_request()
+        try:
+            await app(scope, receive, answer)
+        finally:
+            self._lifecycle.end_request()
+            self._record(scope, answer.status, time.perf_counter() - started, request)
 
     def _record(self, scope: Scope, status: int, seconds: float, request: context.RequestContext) -> None:
         method, route = scope["method"], getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.served(method=method, route=route, status=status, seconds=seconds)
-        if _log.isEnabledFor(level := logging.WARNING if status >= 500 else logging.INFO):
+        # The sidecar logs every request already; twice is for where there is none.
+        if _log.isEnabledFor(level := logging.WARNING if status >= 500 else logging.DEBUG):
             extra = {
                 "method": method,
                 "route": route,

@@ -6,8 +6,7 @@ time, never in the middle of one. When callers had their time and nothing arrive
 listening. What is under way then is finished. Decides only, on a clock that it is given; ``server`` acts on it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 _QUIET: Final = 0.5
@@ -45,15 +44,14 @@ class Lifecycle:
         if self._draining_since is None:
             self._draining_since = self._clock()
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """A request is under way in this block."""
+    def begin_request(self) -> None:
+        """A request is under way from now on."""
         self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-            self._last_end = self._clock()
+
+    def end_request(self) -> None:
+        """A request is over, however it went."""
+        self.in_flight -= 1
+        self._last_end = self._clock()
 
     def may_stop(self) -> bool:
         """Whether the process may stop listening now."""

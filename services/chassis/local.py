@@ -1,6 +1,7 @@
 """``python -m chassis.local``: the whole shop as plain processes on loopback, without a cluster.
 
-For debugging and tests. There is no mesh here: no retries, no identities, nobody is refused. Faults by header are on.
+For debugging and tests. There is no mesh here: no retries, no identities, nobody is refused, no
+access log but the services' own. Faults by header are on.
 """
 
 import argparse
@@ -96,7 +97,7 @@ class Process:
 @contextmanager
 def shop(*, port: int = 0, env: Mapping[str, str] | None = None, quiet: bool = False) -> Iterator[dict[str, Process]]:
     """The three services, the gateway on ``port``; all of them end with the block."""
-    common = {"FAULTS": "enabled", "REFERENCE_KEY": secrets.token_hex(16), **(env or {})}
+    common = {"FAULTS": "enabled", "LOG_LEVEL": "debug", "REFERENCE_KEY": secrets.token_hex(16), **(env or {})}
     processes: dict[str, Process] = {}
     try:
         for name, number in (("catalog", 0), ("orders", 0), ("gateway", port)):

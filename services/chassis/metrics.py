@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from chassis.lifecycle import Lifecycle
 from chassis.settings import Settings
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -22,7 +23,7 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 class Metrics:
     """The metrics of one process, in a registry of its own so that two can live in one test."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lifecycle: Lifecycle) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -43,7 +44,8 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self.in_flight = Gauge("http_server_requests_in_flight", "Requests under way.", registry=self._registry)
+        in_flight = Gauge("http_server_requests_in_flight", "Requests under way.", registry=self._registry)
+        in_flight.set_function(lambda: lifecycle.in_flight)
 
     def served(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered."""

@@ -34,10 +34,10 @@ class Service:
         logs.configure(settings)
         self._settings = settings
         self._telemetry = Telemetry(settings)
-        self._metrics = Metrics(settings)
         self._lifecycle = Lifecycle(
             settle=settings.shutdown_settle, drain=settings.shutdown_drain, clock=time.monotonic
         )
+        self._metrics = Metrics(settings, self._lifecycle)
         self._upstreams: list[Upstream] = []
         self._api = FastAPI(
             title=title,
@@ -56,7 +56,6 @@ class Service:
         problems.install(self._api)
         if settings.faults == "enabled":
             self._api.add_middleware(FaultInjection, service=settings.service, pod=settings.pod)
-        self.offer(endpoints.platform(self._lifecycle, self._metrics))
 
     def upstream(self, name: str, base_url: str) -> Upstream:
         """A service that this one calls."""
@@ -76,7 +75,8 @@ class Service:
             self._api.include_router(router)
 
     def asgi(self) -> ASGIApp:
-        """The service as an ASGI application."""
+        """The service as an ASGI application, with nothing more to offer: routes are tried in their order."""
+        self.offer(endpoints.platform(self._lifecycle, self._metrics))
         return Inbound(self._api, settings=self._settings, lifecycle=self._lifecycle, metrics=self._metrics)
 
     def run(self) -> None:

@@ -108,7 +108,7 @@ def test_throughput_with_the_chassis_as_a_ratio_to_bare_fastapi(machine: str) ->
         bare() as plain,
         chassis() as quiet,
         chassis(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as traced,
-        chassis(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, LOG_LEVEL="warning") as unlogged,
+        chassis(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, LOG_LEVEL="debug") as logged,
         chassis(
             OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
             OTEL_TRACES_SAMPLER="parentbased_traceidratio",
@@ -120,7 +120,7 @@ def test_throughput_with_the_chassis_as_a_ratio_to_bare_fastapi(machine: str) ->
             "chassis, no collector": quiet,
             "chassis, every request traced": traced,
             "chassis, one request in ten traced": sampled,
-            "chassis, every request traced, no request log": unlogged,
+            "chassis, every request traced and logged": logged,
         }
         print(f"\n{machine}")
         for title, path in REQUESTS.items():

@@ -126,7 +126,7 @@ def test_calls_to_others_are_measured(gateway: httpx.Client) -> None:
         ({"LOG_LEVEL": "loud"}, ["LOG_LEVEL='loud': Input should be 'debug', 'info', 'warning' or 'error'"]),
         (
             {"FAULTS": "yes", "PORT": "x"},
-            ["FAULTS='yes': Input should be", "PORT='x': Input should be a valid integer"],
+            ["FAULTS='yes': Input should be", "PORT='x': Input should be a valid"],
         ),
         ({}, ["SEATRIAL_SERVICE: Field required"]),
     ],

@@ -181,9 +181,10 @@ def test_it_may_stop_when_callers_had_their_time_and_are_quiet(clock: Clock) -> 
     assert not lifecycle.ready
     clock.now += 4.9
     assert not lifecycle.may_stop()
-    with lifecycle.request():
-        clock.now += 1
-        assert not lifecycle.may_stop(), "a request is under way"
+    lifecycle.begin_request()
+    clock.now += 1
+    assert not lifecycle.may_stop(), "a request is under way"
+    lifecycle.end_request()
     assert not lifecycle.may_stop(), "one has just come, so there may be more"
     clock.now += 0.5
     assert lifecycle.may_stop()
@@ -193,10 +194,10 @@ def test_it_stops_at_the_latest_when_the_drain_time_is_over(clock: Clock) -> Non
     lifecycle = Lifecycle(settle=5, drain=25, clock=clock)
     lifecycle.start()
     lifecycle.begin_drain()
-    with lifecycle.request():
-        clock.now += 24.9
-        lifecycle.begin_drain()
-        assert not lifecycle.may_stop()
-        clock.now += 0.1
-        assert lifecycle.may_stop()
-        assert lifecycle.time_left() == 1.0
+    lifecycle.begin_request()
+    clock.now += 24.9
+    lifecycle.begin_drain()
+    assert not lifecycle.may_stop()
+    clock.now += 0.1
+    assert lifecycle.may_stop()
+    assert lifecycle.time_left() == 1.0
