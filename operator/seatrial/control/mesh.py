@@ -10,8 +10,9 @@ from seatrial.api.references import Known
 from seatrial.control.cache import Cache, Object
 from seatrial.control.pods import has_proxy
 from seatrial.control.slim import slim_pod
-from seatrial.evidence.ask import Pod
+from seatrial.evidence.ask import Ask, Pod
 from seatrial.evidence.carried import Carriers, Wanted
+from seatrial.evidence.endpoints import Endpoints
 from seatrial.evidence.envoy import Traffic
 from seatrial.kube.client import Kube
 from seatrial.kube.kinds import POD
@@ -21,6 +22,14 @@ EDGE_AGE = 2.0  # seconds for which the pods of istiod and the ingress gateway a
 LOOK_EVERY = 0.9  # seconds between two looks at what is under way
 LOOKS_TO_BE_SURE = 2
 _ISTIOD = {"app": "istiod"}
+
+
+@dataclass(frozen=True)
+class Moving:
+    """Revisions on their way: `arriving` have ready pods and no traffic yet, `leaving` shall get none any more."""
+
+    arriving: frozenset[int] = frozenset()
+    leaving: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -35,26 +44,18 @@ class _Looks:
 class MeshView:
     """Asks only what is needed: nobody where everything is settled and nothing leaves."""
 
-    def __init__(
-        self,
-        kube: Kube,
-        cache: Cache,
-        carriers: Carriers,
-        traffic: Traffic,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, kube: Kube, cache: Cache, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
         self._kube = kube
         self._cache = cache
-        self._carriers = carriers
-        self._traffic = traffic
+        self._carriers = Carriers(ask)
+        self._traffic = Traffic(ask)
+        self._endpoints = Endpoints(ask)
         self._clock = clock
         self._edge: tuple[float, list[Object]] = (float("-inf"), [])
         self._looks: dict[str, _Looks] = {}
 
-    async def look(
-        self, service: MeshService, known: Known, live: Routing, leaving: frozenset[int]
-    ) -> tuple[Mesh, str]:
-        """The mesh, and why its proxies couldn't be asked. `leaving` are revisions that shall get nothing any more."""
+    async def look(self, service: MeshService, known: Known, live: Routing, moving: Moving) -> tuple[Mesh, str]:
+        """The mesh, and why its proxies couldn't be asked."""
         if not service.spec.service_ports or not live.weights:
             return Mesh(live=live), ""
         host = host_of(service.metadata.name, service.metadata.namespace)
@@ -65,8 +66,9 @@ class MeshView:
         looks = self._looks.setdefault(host, _Looks())
         if carried.waiting_for:
             looks.since_settled = 0
-        busy = await self._busy(service, host, callers, looks, leaving, settled=not carried.waiting_for)
-        return Mesh(live=live, waiting_for=carried.waiting_for, busy=busy), carried.unverified
+        busy = await self._busy(service, host, callers, looks, moving.leaving, settled=not carried.waiting_for)
+        unseen = await self._unseen(host, callers, live, moving)
+        return Mesh(live=live, waiting_for=(*carried.waiting_for, *unseen), busy=busy), carried.unverified
 
     async def before_write(self, namespace: str, name: str) -> None:
         """Note where the callers' proxies are: our write is carried by those that go on from there."""
@@ -77,7 +79,18 @@ class MeshView:
         host = host_of(name, namespace)
         self._carriers.forget(host)
         self._traffic.forget(host)
+        self._endpoints.forget(host)
         self._looks.pop(host, None)
+
+    async def _unseen(self, host: str, callers: list[Pod], live: Routing, moving: Moving) -> tuple[str, ...]:
+        """Callers that would have no pod to send to, said with the revision that they don't know."""
+        for revision in moving.leaving:
+            self._endpoints.forget(host, revision)
+        said: list[str] = []
+        for revision in sorted(moving.arriving & live.subsets):
+            proxies = await self._endpoints.unseen_by(host, revision, callers)
+            said += [f"{proxy} (knows no pod of revision {revision} yet)" for proxy in proxies]
+        return tuple(said)
 
     async def _busy(  # noqa: PLR0913 # each is needed and named
         self,

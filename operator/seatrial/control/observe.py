@@ -10,11 +10,11 @@ from seatrial.api.meshservice import MeshService
 from seatrial.api.names import LABEL_MANAGED_NAMESPACE, host_of
 from seatrial.api.problems import sentences
 from seatrial.api.references import Known, clashes, key_of, unresolved
-from seatrial.api.revision import Revision
+from seatrial.api.revision import Phase, Revision
 from seatrial.control.cache import Cache, Object
 from seatrial.control.configs import Configs, Frozen, Hindered
 from seatrial.control.fleet import Fleet, Reading
-from seatrial.control.mesh import MeshView
+from seatrial.control.mesh import MeshView, Moving
 from seatrial.control.pods import migration_of, missing_references, pods_by_revision, revision_of
 from seatrial.control.routing import read_routing
 from seatrial.kube.client import Kube
@@ -95,7 +95,7 @@ class Observer:
         pods = self._cache.pods(meta.namespace, meta.name)
         deployments = [obj for (kind, _), obj in owned.items() if kind == "Deployment"]
         by_revision = pods_by_revision(deployments, pods)
-        mesh, unverified = await self._look_at_mesh(service, known, owned, by_revision)
+        mesh, unverified = await self._look_at_mesh(service, known, owned, by_revision, revisions)
         frozen = await self._configs.freeze(service)
         world = World(
             service=service,
@@ -123,14 +123,27 @@ class Observer:
         )
 
     async def _look_at_mesh(
-        self, service: MeshService, known: Known, owned: Owned, pods: Mapping[int, Pods]
+        self,
+        service: MeshService,
+        known: Known,
+        owned: Owned,
+        pods: Mapping[int, Pods],
+        revisions: tuple[Revision, ...],
     ) -> tuple[Mesh, str]:
         name = service.metadata.name
         host = host_of(name, service.metadata.namespace)
         live = read_routing(owned.get(("VirtualService", name)), owned.get(("DestinationRule", name)), host)
+        starting = {
+            r.spec.number
+            for r in revisions
+            if r.status.attempt is not None and r.status.attempt.phase is Phase.STARTING
+        }
         with_pods = {n for n, p in pods.items() if p.wanted > 0}
-        leaving = frozenset((live.subsets | with_pods) - live.routed)
-        return await self._mesh.look(service, known, live, leaving)
+        moving = Moving(
+            arriving=frozenset(n for n in starting - live.routed if n in pods and pods[n].ready > 0),
+            leaving=frozenset((live.subsets | with_pods) - live.routed - starting),
+        )
+        return await self._mesh.look(service, known, live, moving)
 
     def _findings(
         self, reading: Reading, service: MeshService, known: Known, hindered: Hindered, unverified: str

@@ -28,8 +28,6 @@ from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH
 from seatrial.control.watches import Concerned, Watches
 from seatrial.control.writer import Writer
-from seatrial.evidence.carried import Carriers
-from seatrial.evidence.envoy import Traffic
 from seatrial.kube.client import Kube
 from seatrial.kube.credentials import credentials
 from seatrial.kube.errors import ApiFailure
@@ -165,7 +163,7 @@ class Term:
         writer = Writer(kube, written, lambda: candidate.fencing, setting.clock)
         ask = Asking(self._reach, self._tokens, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
         fleet, configs = Fleet(cache), Configs(kube, cache)
-        mesh = MeshView(kube, cache, Carriers(ask), Traffic(ask), setting.clock)
+        mesh = MeshView(kube, cache, ask, setting.clock)
         self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)
         return Parts(
             cache=cache,

@@ -8,6 +8,7 @@ from typing import Any
 
 from seatrial.evidence.ask import Absent, Pod, Refused, Unanswered
 from seatrial.evidence.carried import LONGEST_DEBOUNCE, STEADY, Carriers, Wanted
+from seatrial.evidence.endpoints import Endpoints
 from seatrial.evidence.envoy import Counted, Traffic
 from seatrial.evidence.istiod import Config, Known, parse_syncz
 
@@ -250,3 +251,27 @@ async def test_a_proxy_that_does_not_answer_is_never_taken_for_idle() -> None:
     await traffic.look(HOST, [GATEWAY], streams=False)
     answers.failure = Absent("gone")
     assert set(await traffic.look(HOST, [GATEWAY], streams=False)) == {1, 2}
+
+
+async def test_a_caller_that_knows_no_pod_of_a_revision_is_named_until_it_does() -> None:
+    answers = Answers()
+    endpoints = Endpoints(answers)
+    line = f'envoy_cluster_membership_healthy{{cluster_name="outbound|80|r4|{HOST}"}} '
+    answers.stats = line + "0"
+    assert await endpoints.unseen_by(HOST, 4, [GATEWAY]) == (GATEWAY.proxy,)
+    answers.stats = line + "1"
+    assert await endpoints.unseen_by(HOST, 4, [GATEWAY]) == ()
+    answers.asked.clear()
+    assert await endpoints.unseen_by(HOST, 4, [GATEWAY]) == ()
+    assert not answers.asked
+    answers.stats = line + "0"
+    endpoints.forget(HOST, 4)
+    assert await endpoints.unseen_by(HOST, 4, [GATEWAY]) == (GATEWAY.proxy,)
+
+
+async def test_nobody_waits_for_a_proxy_that_does_not_say_which_pods_it_knows() -> None:
+    answers = Answers()
+    answers.stats = ""
+    assert await Endpoints(answers).unseen_by(HOST, 4, [GATEWAY]) == ()
+    answers.failure = Unanswered("timeout")
+    assert await Endpoints(answers).unseen_by(HOST, 4, [GATEWAY]) == ()
