@@ -104,7 +104,8 @@ def _roll_out(course: Course, console: Console, load: OpenLoad) -> Following:
     edit = json.dumps(change(release, course.steps, course.hold))
     typed = ["patch", "ms", SERVICE, "--type", "merge", "-p", edit]
     screen.title(console, f"A new revision of {SERVICE}")
-    screen.said(console, f"$ kubectl -n {kubectl.namespace} {shlex.join(typed)}")
+    screen.said(console, f"$ kubectl -n {kubectl.namespace} {shlex.join(typed[:-2])} \\")
+    screen.said(console, f"    {shlex.join(typed[-2:])}")
     following = Following()
     patience = _PATIENCE + seconds(course.hold) * len(course.steps)
     with screen.Screen(console, live=console.is_terminal and course.picture is None) as shown:
