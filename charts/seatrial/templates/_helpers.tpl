@@ -50,17 +50,24 @@ env:
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: SEATRIAL_LOG_LEVEL, value: {{ .Values.logLevel }}}
+- {name: SEATRIAL_ISTIO_TOKEN_FILE, value: /var/run/secrets/seatrial/istio-token}
 {{- with .Values.otlpEndpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
 {{- end }}
 resources: {{- toYaml .Values.resources | nindent 2 }}
 volumeMounts:
 - {name: tmp, mountPath: /tmp}
+- {name: istio-token, mountPath: /var/run/secrets/seatrial, readOnly: true}
 {{- end }}
 
+{{/* istiod answers its debug API for a token of this audience only, and only from this namespace. */}}
 {{- define "seatrial.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 16Mi}
+- name: istio-token
+  projected:
+    sources:
+    - serviceAccountToken: {audience: istio-ca, expirationSeconds: 3600, path: istio-token}
 {{- end }}
 
 {{/* The Deployment of a role: operator or janitor. Takes root, role, replicas. */}}

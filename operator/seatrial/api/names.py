@@ -4,8 +4,6 @@ from seatrial.api.base import GROUP
 
 FIELD_MANAGER = "seatrial"
 OPERATOR_NAMESPACE = "seatrial-system"
-EVIDENCE_ACCOUNT = "seatrial-evidence"  # in the mesh's root namespace: istiod answers no other about all proxies
-ISTIO_AUDIENCE = "istio-ca"
 INGRESS_NAMESPACE = "istio-system"
 INGRESS_SELECTOR = {"istio": "ingressgateway"}
 INGRESS_IDENTITY = "cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from seatrial.api.names import EVIDENCE_ACCOUNT, INGRESS_NAMESPACE, ISTIO_AUDIENCE
 from seatrial.api.revision import Phase
 from seatrial.control.asking import Asking
 from seatrial.control.audit import hide_what_is_gone
@@ -33,7 +32,6 @@ from seatrial.kube.credentials import credentials
 from seatrial.kube.errors import ApiFailure
 from seatrial.kube.lease import Candidate, Lost
 from seatrial.kube.reach import PodReach
-from seatrial.kube.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +61,6 @@ class Term:
         self._queue: KeyedQueue[Key] = KeyedQueue(self._pass, workers=WORKERS, failed=_failed)
         self._stop = asyncio.Event()
         self._idle_since: float | None = None
-        self._tokens = Tokens(
-            setting.kube.config, namespace=INGRESS_NAMESPACE, account=EVIDENCE_ACCOUNT, audience=ISTIO_AUDIENCE
-        )
         self._reach = PodReach(setting.kube.config, direct="KUBERNETES_SERVICE_HOST" in os.environ)
         self.watches = Watches(
             lease=setting.lease,
@@ -110,7 +105,6 @@ class Term:
             async with asyncio.timeout(LEAVE_WITHIN):
                 await watching
         await self._reach.close()
-        await self._tokens.close()
 
     @property
     def tidy(self) -> bool:
@@ -161,7 +155,7 @@ class Term:
         candidate, kube = setting.candidate, setting.kube
         written = Written()
         writer = Writer(kube, written, lambda: candidate.fencing, setting.clock)
-        ask = Asking(self._reach, self._tokens, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
+        ask = Asking(self._reach, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
         fleet, configs = Fleet(cache), Configs(kube, cache)
         mesh = MeshView(kube, cache, ask, setting.clock)
         self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)

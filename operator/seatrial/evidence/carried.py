@@ -120,7 +120,7 @@ class Carriers:
         unverified = (
             f"istiod's debug API is closed to the operator ({why}), so weights count as carried "
             f"{LONGEST_DEBOUNCE:.0f} s after they were written: "
-            "install the chart with its ServiceAccount seatrial-evidence in istio-system"
+            "add seatrial-system to istiod's DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES"
         )
         waiting = () if now - since.at >= LONGEST_DEBOUNCE else ("istiod (its debug API is closed)",)
         return Carried(waiting_for=waiting, unverified=unverified)

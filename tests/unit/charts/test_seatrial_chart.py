@@ -128,17 +128,10 @@ def test_every_pod_keeps_to_restricted_with_a_root_that_cant_be_written(case: st
             assert container["resources"]["requests"] == {"cpu": "20m", "memory": "128Mi"}, name
 
 
-def test_the_operator_may_ask_for_tokens_of_the_account_without_rights_and_of_no_other() -> None:
-    role = of_kind("Role", objects())["seatrial-evidence"]
-    assert role["metadata"]["namespace"] == "istio-system"
-    assert role["rules"] == [
-        {
-            "apiGroups": [""],
-            "resources": ["serviceaccounts/token"],
-            "resourceNames": ["seatrial-evidence"],
-            "verbs": ["create"],
-        }
-    ]
+def test_istiod_is_asked_with_a_token_of_its_audience() -> None:
+    for name, spec in pod_specs(objects()):
+        (token,) = [v["projected"] for v in spec["volumes"] if v["name"] == "istio-token"]
+        assert token["sources"][0]["serviceAccountToken"]["audience"] == "istio-ca", name
 
 
 def test_hooks_bring_weights_back_before_an_uninstall() -> None:

@@ -208,7 +208,7 @@ async def test_a_closed_endpoint_is_said_and_waited_out() -> None:
     late = await carriers.look(wanted({1: 100}), [GATEWAY], [ISTIOD], LONGEST_DEBOUNCE)
     assert first.waiting_for
     assert not late.waiting_for
-    assert "seatrial-evidence" in late.unverified
+    assert "DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES" in late.unverified
 
 
 async def test_a_new_weight_starts_the_wait_at_a_closed_endpoint_anew() -> None:
