@@ -1,6 +1,6 @@
 """Rollout after rollout under load, with the operator killed at seeded moments: every request is answered.
 
-SOAK=20 make soak runs twenty of them (100 without it); each prints its seed, and the same seed kills at the same moments.
+SOAK=20 make soak runs twenty of them, without it a hundred; each name has its seed, which says when the kills come.
 """
 
 import os
