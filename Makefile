@@ -18,7 +18,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url
 IMAGES ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e soak bench bench-cluster lint format crds lock doctor cluster-up cluster-down install shop load \
+.PHONY: help demo test e2e soak bench bench-cluster lint format crds lock doctor cluster-up cluster-down install shop shop-local load \
 	clean-all
 
 help: ## this list
@@ -44,6 +44,9 @@ install: cluster-up ## build the operator and install it on the cluster
 
 shop: install ## build the sample shop and install it on the cluster
 	$(RUN) $(CLUSTER) shop || exit 1
+
+shop-local: ## the shop as plain processes on loopback, without a cluster
+	$(RUN) python -m chassis.local $(ARGS) || exit 1
 
 load: ## send load to the shop; USERS= or RATE=, DURATION=, ARGS=--headless
 	$(RUN) python -m loadtests $(USERS:%=--users %) $(RATE:%=--rate %) $(DURATION:%=--duration %) $(ARGS) || exit 1

@@ -31,11 +31,12 @@ class _Server(uvicorn.Server):
         self._lifecycle = lifecycle
         self._draining_said = False
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain on SIGTERM; not handing it on also makes the exit code 0. Runs in a signal handler."""
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as uvicorn calls it
+        """Begin to drain. Uvicorn's own would raise the signal again at the end; this way the exit code is 0."""
         self._lifecycle.begin_drain()
         if sig != signal.SIGTERM:
-            super().handle_exit(sig, frame)
+            self.force_exit = self.should_exit  # the second Ctrl-C doesn't wait for requests either
+            self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether it is time to stop listening."""

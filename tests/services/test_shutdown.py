@@ -147,7 +147,7 @@ def test_a_developers_interrupt_does_not_wait_for_callers(start: Start) -> None:
     process = start("catalog", SHUTDOWN_SETTLE="30s")
     assert is_ready(process)
     process.signal(signal.SIGINT)
-    process.wait(5)
+    assert process.wait(5) == 0
 
 
 def test_a_request_that_never_ends_does_not_hold_up_the_end_for_ever(start: Start) -> None:
