@@ -12,7 +12,7 @@ from locust.event import EventHook
 
 from loadtests.answers import Answer, status
 from loadtests.arrivals import arrivals, share
-from loadtests.generator import Journey, OpenArrival, Welcome
+from loadtests.generator import Journey, OpenArrival
 from loadtests.instant import Instant
 from loadtests.journeys import JOURNEYS
 from loadtests.plan import Ask, Plan
@@ -88,6 +88,3 @@ def _stop_at_end_of_input(load: OpenArrival) -> None:
         if not os.read(sys.stdin.fileno(), 4096):
             load.stop()
             return
-
-
-__all__ = ["Welcome", "allow_connections", "generate", "journey_of", "open_arrival"]

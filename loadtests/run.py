@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
@@ -29,6 +30,10 @@ from seatrial.api.base import seconds
 _HERE = Path(__file__).parent
 _PAGE = "127.0.0.1"
 _STOP = 12  # seconds for visits under way when a run ends: their timeout and some more
+_REMEDIES = {
+    Verdict.FAIL: "each failure is in the report's records; what may fail is yours to say: ARGS='--max-failed PERCENT'",
+    Verdict.INCONCLUSIVE: "a lower rate, a calmer machine, or more processes: ARGS='--workers 2'",
+}
 _SEVERITY = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.ABORTED, Verdict.FAIL]
 
 
@@ -137,6 +142,7 @@ def _run(order: Order, console: Console) -> Verdict:
     if order.page is not None:
         _check_port(order.page)
         console.print(f"Locust's page: http://{_PAGE}:{order.page}")
+    _check_target(order.host)
     order.folder.mkdir(parents=True)
     log = order.folder / "locust.log"
     with log.open("w") as said:
@@ -156,7 +162,10 @@ def _run(order: Order, console: Console) -> Verdict:
         console.print(shown(run, judgement))
     _keep(order.folder, judged)
     console.print(f"report: {order.folder}", style="dim")
-    return max((judgement.verdict for _, judgement in judged), key=_SEVERITY.index)
+    worst = max((judgement for _, judgement in judged), key=lambda judgement: _SEVERITY.index(judgement.verdict))
+    if worst.verdict in _REMEDIES:
+        console.print(f"[red]✘[/] {worst.verdict}: {worst.reasons[0]}\n  → {_REMEDIES[worst.verdict]}", soft_wrap=True)
+    return worst.verdict
 
 
 def _follow(locust: "subprocess.Popen[bytes]", folder: Path, console: Console) -> bool:
@@ -217,6 +226,15 @@ def _check_port(port: int) -> None:
                 f"Locust's page can't be at {_PAGE}:{port}: {error.strerror}\n"
                 "  → choose another port by ARGS='--page-port 8090', or go without the page by ARGS=--headless"
             ) from error
+
+
+def _check_target(host: str) -> None:
+    """A run where nobody listens would only count refusals."""
+    url = urlsplit(host)
+    try:
+        socket.create_connection((url.hostname or "", url.port or 80), timeout=5).close()
+    except OSError as error:
+        raise RunError(f"nobody listens at {host}: {error}\n  → make shop") from error
 
 
 def _last_line(log: Path) -> str:
