@@ -101,11 +101,11 @@ def _sail(course: Course, console: Console) -> Finding:
 def _roll_out(course: Course, console: Console, load: OpenLoad) -> Following:
     kubectl = course.kubectl
     release = datetime.now(UTC).strftime("demo-%Y%m%d-%H%M%S")
-    edit = json.dumps(change(release, course.steps, course.hold))
+    edit = json.dumps(change(release, course.steps, course.hold), separators=(",", ":"))
     typed = ["patch", "ms", SERVICE, "--type", "merge", "-p", edit]
     screen.title(console, f"A new revision of {SERVICE}")
-    screen.said(console, f"$ kubectl -n {kubectl.namespace} {shlex.join(typed[:-2])} \\")
-    screen.said(console, f"    {shlex.join(typed[-2:])}")
+    screen.typed(console, f"$ kubectl -n {kubectl.namespace} {shlex.join(typed[:-2])} \\")
+    screen.typed(console, f"    {shlex.join(typed[-2:])}")
     following = Following()
     patience = _PATIENCE + seconds(course.hold) * len(course.steps)
     with screen.Screen(console, live=console.is_terminal and course.picture is None) as shown:

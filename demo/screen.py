@@ -69,6 +69,11 @@ def title(console: Console, text: str) -> None:
     console.print(f"\n[bold]{escape(text)}[/]", highlight=False)
 
 
+def typed(console: Console, line: str) -> None:
+    """A command line as it can be pasted: unbroken, and nothing in it is markup."""
+    console.print(Text(f"  {line}"), soft_wrap=True)
+
+
 def said(console: Console, text: str) -> None:
     """A line of what was done or seen."""
     console.print(f"  {escape(text)}", highlight=False, soft_wrap=True)
