@@ -13,7 +13,7 @@ from seatrial.control.observe import Sight
 from seatrial.control.writer import Writer
 from seatrial.kube import events
 from seatrial.kube.client import Kube
-from seatrial.kube.errors import ApiFailure
+from seatrial.kube.errors import ApiFailure, Terminating
 from seatrial.kube.events import About
 from seatrial.rollout.report import report
 from seatrial.rollout.world import Decision, Event, stamp
@@ -105,6 +105,8 @@ class Teller:
                 now=self._now(),
                 instance=self._instance,
             )
+        except Terminating:
+            return  # nobody will read it
         except ApiFailure as error:
             log.warning("no Event for %s %s: %s", raw["kind"], meta["name"], error.message)
 
