@@ -10,6 +10,6 @@ Logged = Callable[..., list[dict[str, object]]]
 
 
 class Start(Protocol):
-    """Starts a service with these environment variables; it ends with the test."""
+    """Starts a service with these environment variables and waits until it serves; it ends with the test."""
 
     def __call__(self, name: str, **env: str) -> Process: ...

@@ -1,7 +1,7 @@
-"""Makes requests and tells what came of them: imported by tests, and run as it stands by the Python of a pod.
+"""Makes requests and tells what came of them: imported by tests, and run as it stands by a pod's Python.
 
-So it needs nothing but the standard library. As a program it reads a JSON list of requests from stdin, makes all of them
-at once, each on a connection of its own, and writes a JSON list of answers.
+So it needs nothing but the standard library. As a program it reads a JSON list of requests from stdin, makes all
+of them at once, each on a connection of its own, and writes a JSON list of answers.
 """
 
 import http.client
