@@ -4,6 +4,7 @@ The inbound layer writes it, the outbound client and the log formatter read it. 
 request has its own and tasks that a handler starts share their request's.
 """
 
+import re
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,7 +25,8 @@ FAULT_SERVICE: Final = "x-fault-service"
 PROPAGATED: Final = (FAULT, FAULT_SERVICE)
 """Headers that travel unchanged along a chain of calls. Trace context and baggage are OpenTelemetry's to carry."""
 
-_LONGEST_REQUEST_ID = 128
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ def current() -> RequestContext | None:
 def begin(headers: Headers, *, timeout: float) -> RequestContext:
     """Start the context of a request from its headers; ``timeout`` in seconds is the most it may take."""
     request_id = headers.get(REQUEST_ID, "")
-    if not request_id.isprintable() or not 0 < len(request_id) <= _LONGEST_REQUEST_ID:
+    if not _REQUEST_ID.fullmatch(request_id):
         request_id = str(uuid4())
     context = RequestContext(
         request_id=request_id,
@@ -74,5 +76,6 @@ def begin(headers: Headers, *, timeout: float) -> RequestContext:
 
 def _budget(headers: Headers, timeout: float) -> float:
     """Seconds that the caller still waits, as far as it says so, and never more than our own limit."""
-    budgets = [int(value) / 1000 for name in (DEADLINE, ENVOY_DEADLINE) if (value := headers.get(name, "")).isdecimal()]
+    told = [headers.get(name, "") for name in (DEADLINE, ENVOY_DEADLINE)]
+    budgets = [int(value) / 1000 for value in told if _MILLISECONDS.fullmatch(value)]
     return min([timeout, *(budget for budget in budgets if budget > 0)])

@@ -7,7 +7,7 @@ import logging
 import time
 
 from opentelemetry import trace
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import context
@@ -81,11 +81,12 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[context.REQUEST_ID] = self._request.request_id
-            headers[context.SERVED_BY] = ", ".join([self._served_by, *filter(None, self._request.upstreams)])
+            served_by = ", ".join([self._served_by, *filter(None, self._request.upstreams)])
+            added = {context.REQUEST_ID: self._request.request_id, context.SERVED_BY: served_by}
             if self._lifecycle.draining:
-                headers["connection"] = "close"
+                added["connection"] = "close"
+            encoded = ((name.encode(), value.encode("latin-1")) for name, value in added.items())
+            message["headers"] = [*message.get("headers", ()), *encoded]
             span = trace.get_current_span().get_span_context()
             if span.is_valid:
                 self._request.trace_id = trace.format_trace_id(span.trace_id)

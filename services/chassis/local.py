@@ -61,6 +61,11 @@ class Process:
         return self
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def entries(self) -> list[dict[str, object]]:
         """What it has logged so far."""
         return [json.loads(line) for line in list(self.log) if line.startswith("{")]

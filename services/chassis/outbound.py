@@ -89,7 +89,8 @@ class Upstream:
                     path,
                     params=httpx.QueryParams(list(query)),
                     content=content,
-                    headers={**(headers or {}), **_travelling(request, remaining)},
+                    # Servers read header bytes as Latin-1, so that is how they are handed on.
+                    headers=httpx.Headers({**(headers or {}), **_travelling(request, remaining)}, encoding="latin-1"),
                 )
             outcome = str(response.status_code)
         except TimeoutError as error:

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from threading import Thread
+from typing import NamedTuple
 
 import httpx
 
@@ -23,6 +25,13 @@ from support.waiting import eventually
 
 ROUNDS, SECONDS, CONNECTIONS = 7, 1.5, 16
 REQUESTS = {"one product": "/v1/products/rope-01", "all products": "/v1/products"}
+
+
+class Figures(NamedTuple):
+    """Requests a second, and CPU time of the server in microseconds a request."""
+
+    rate: float
+    cpu: float
 
 
 class _Sink(BaseHTTPRequestHandler):
@@ -49,15 +58,28 @@ def collector() -> Iterator[str]:
             thread.join()
 
 
+@dataclass(frozen=True)
+class Server:
+    """Something to measure."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the process has used, in user and kernel mode."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def bare() -> Iterator[int]:
+def bare() -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     app = Path(__file__).parent / "apps" / "bare.py"
     process = subprocess.Popen([sys.executable, str(app)], env={**os.environ, "PORT": str(port)})
     try:
         eventually(lambda: _is_ready(port), within=30, every=0.05)
-        yield port
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -71,16 +93,16 @@ def _is_ready(port: int) -> bool:
 
 
 @contextmanager
-def chassis(**env: str) -> Iterator[int]:
-    process = Process("catalog", env=env, quiet=True).await_ready()
+def chassis(**env: str) -> Iterator[Server]:
+    process = Process("catalog", env={"OTEL_BSP_SCHEDULE_DELAY": "200", **env}, quiet=True).await_ready()
     try:
-        yield int(process.url.rpartition(":")[2])
+        yield Server(int(process.url.rpartition(":")[2]), process.pid)
     finally:
         process.stop()
 
 
-async def throughput(port: int, path: str) -> float:
-    """Requests a second over connections that are kept alive, each sending when it was answered."""
+async def requests_in_a_round(port: int, path: str) -> int:
+    """Requests over connections that are kept alive, each sending when it was answered."""
     done, end = 0, time.perf_counter() + SECONDS
     request = f"GET {path} HTTP/1.1\r\nhost: catalog\r\n\r\n".encode()
 
@@ -99,32 +121,37 @@ async def throughput(port: int, path: str) -> float:
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
             group.create_task(ask())
-    return done / SECONDS
+    return done
+
+
+def measured(server: Server, path: str) -> Figures:
+    before = server.cpu_seconds()
+    done = asyncio.run(requests_in_a_round(server.port, path))
+    return Figures(rate=done / SECONDS, cpu=1e6 * (server.cpu_seconds() - before) / done)
 
 
 def test_throughput_with_the_chassis_as_a_ratio_to_bare_fastapi(machine: str) -> None:
+    ten_percent = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
     with (
         collector() as endpoint,
         bare() as plain,
         chassis() as quiet,
+        chassis(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **ten_percent) as sampled,
         chassis(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as traced,
         chassis(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, LOG_LEVEL="debug") as logged,
-        chassis(
-            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
-            OTEL_TRACES_SAMPLER="parentbased_traceidratio",
-            OTEL_TRACES_SAMPLER_ARG="0.1",
-        ) as sampled,
     ):
         arms = {
             "bare FastAPI": plain,
             "chassis, no collector": quiet,
-            "chassis, every request traced": traced,
             "chassis, one request in ten traced": sampled,
+            "chassis, every request traced": traced,
             "chassis, every request traced and logged": logged,
         }
-        print(f"\n{machine}")
+        print(f"\n{machine}; ratios to bare FastAPI of the same round, by throughput and by CPU time a request")
         for title, path in REQUESTS.items():
-            rounds = [{arm: asyncio.run(throughput(port, path)) for arm, port in arms.items()} for _ in range(ROUNDS)]
+            rounds = [{arm: measured(server, path) for arm, server in arms.items()} for _ in range(ROUNDS)]
             for arm in arms:
-                ratio = median(one[arm] / one["bare FastAPI"] for one in rounds)
-                print(f"{title:14} {arm:48} {median(one[arm] for one in rounds):7.0f}/s  {ratio:5.0%}")
+                rate, cpu = (median(getattr(one[arm], field) for one in rounds) for field in ("rate", "cpu"))
+                by_rate = median(one[arm].rate / one["bare FastAPI"].rate for one in rounds)
+                by_cpu = median(one["bare FastAPI"].cpu / one[arm].cpu for one in rounds)
+                print(f"{title:13} {arm:41} {rate:6.0f}/s {by_rate:5.0%}   {cpu:5.0f} µs {by_cpu:5.0%}")
