@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from support.kubectl import Object
 from support.place import Place
-from support.services import Service, name_of
+from support.services import Service, is_ready, name_of
 from support.traffic import nothing_lost
 from support.waiting import eventually
 
@@ -73,9 +72,5 @@ def _read(service: Service, pod: str) -> tuple[str, str]:
 
 
 def _new_and_ready(service: Service, before: set[str]) -> str:
-    new = [p for p in service.pods(1) if name_of(p) not in before and _is_ready(p)]
+    new = [p for p in service.pods(1) if name_of(p) not in before and is_ready(p)]
     return name_of(new[0]) if new else ""
-
-
-def _is_ready(pod: Object) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))

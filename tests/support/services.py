@@ -135,9 +135,9 @@ class Service:
         return [p for p in self.kubectl.list("pods", selector) if "deletionTimestamp" not in p["metadata"]]
 
     def pod(self, number: int = 1) -> str:
-        """Name of a pod of a revision that must have one."""
-        found = self.pods(number)
-        assert found, f"{self.name}-{number} has no pod"
+        """Name of a ready pod of a revision that must have one."""
+        found = [p for p in self.pods(number) if is_ready(p)]
+        assert found, f"{self.name}-{number} has no ready pod"
         return name_of(found[0])
 
     def weights(self) -> dict[str, int]:
@@ -174,6 +174,11 @@ def uid_of(thing: Object) -> str:
     """UID of an object: the same name made anew has another one."""
     uid: str = thing["metadata"]["uid"]
     return uid
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether a pod may get requests."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
 
 
 def condition_of(thing: Object, kind: str) -> Json:
