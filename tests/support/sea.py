@@ -160,9 +160,9 @@ class Sea:
 
     def _check(self) -> None:
         """No caller may have a route to a revision without a ready pod, once anything was ready at all."""
-        if self.known and (lost := self.carried.routed - self.known):
-            self.faults.append(f"a caller routes to {sorted(lost)} and knows only the subsets {sorted(self.known)}")
         serving = any(p.ready for p in self.pods.values())
+        if serving and self.known and (lost := self.carried.routed - self.known):
+            self.faults.append(f"a caller routes to {sorted(lost)} and knows only the subsets {sorted(self.known)}")
         for number, weight in self.carried.weights.items():
             if weight and serving and not self.pods.get(number, Pods()).ready and not self._is_broken(number):
                 self.faults.append(f"{weight} % go to revision {number}, which has no ready pod")

@@ -79,10 +79,17 @@ class _Helm:
     # -- which revision is stable, and which is on its way
 
     def _stable(self) -> int | None:
-        """Where somebody deleted its Revision, what has the traffic stays stable until another one succeeds."""
-        orphans = {n: w for n, w in self.live.weights.items() if n not in self.story.statuses}
-        heaviest = max(orphans, key=lambda n: (orphans[n], n), default=None)
+        """The one that succeeded last; where none has, what has the traffic and isn't on trial.
+
+        That is a first one that was superseded, or one whose Revision somebody deleted.
+        """
+        routed = {n: w for n, w in self.live.weights.items() if not self._on_trial(n)}
+        heaviest = max(routed, key=lambda n: (routed[n], n), default=None)
         return stable_of(self.story.statuses) or heaviest
+
+    def _on_trial(self, number: int) -> bool:
+        attempt = self.story.attempt(number)
+        return attempt is not None and attempt.phase.active
 
     def _canary(self) -> int | None:
         """The revision whose attempt is under way. There is at most one."""
@@ -212,8 +219,12 @@ class _Helm:
         self.story.move(canary, phase, weight, f"to {weight} %: {why}")
 
     def _next_weight(self, weight: int) -> int:
-        """By weight and not by index, so that steps edited in mid-rollout take effect at once."""
-        steps = [] if self.rollout.strategy == "none" else self.rollout.steps
+        """By weight and not by index, so that steps edited in mid-rollout take effect at once.
+
+        Where stable serves nobody, the next weight is all of it.
+        """
+        nothing_to_protect = self.stable is not None and self.world.pods_of(self.stable).ready == 0
+        steps = [] if self.rollout.strategy == "none" or nothing_to_protect else self.rollout.steps
         return next((s for s in steps if s > weight), 100)
 
     def _held(self, attempt: Attempt) -> bool:

@@ -30,6 +30,28 @@ def test_a_first_revision_that_serves_becomes_stable_before_the_next_one_starts(
     assert not sea.faults
 
 
+def test_a_first_revision_that_serves_a_little_keeps_its_traffic_until_the_next_one_is_ready() -> None:
+    sea = Sea(a_service(), ready_after=3)
+    sea.until(Phase.STARTING, 1)
+    sea.look()
+    sea.pods[1] = Pods(wanted=4, ready=1)
+    sea.change("two")
+    decision = sea.look()
+    assert dict(decision.routing.weights) == {1: 100}
+    sea.sail()
+    assert dict(sea.routing.weights) == {2: 100}
+    assert not sea.faults
+
+
+def test_a_first_revision_that_never_served_gives_way_at_once() -> None:
+    sea = Sea(a_service(), broken=frozenset({"one"}))
+    for _ in range(5):
+        sea.look()
+    sea.change("two")
+    sea.sail()
+    assert [weight for _, weight in sea.story(2)] == [0, 100, 100]
+
+
 def test_a_changed_template_travels_through_each_step(sea: Sea) -> None:
     sea.change("two")
     sea.sail()
