@@ -56,13 +56,18 @@ class Fleet:
         """What references may mean; `plain` are the Services that exist and belong to no MeshService."""
         return Known.of(self.services(), plain, complete=True)
 
-    def placed(self, service: MeshService, known: Known) -> MeshService:
-        """The service without the places on the gateway that an older one has."""
-        lost = {p.field for p in clashes(service, known)}
-        if not lost:
+    def in_use(self, raw: Object, known: Known) -> MeshService | None:
+        """What is served: where the present spec wants the place of an older service, the last good one goes on.
+
+        A service that never had another spec gets what is left of it.
+        """
+        service = self.read(raw).service
+        if service is None or not clashes(service, known):
             return service
-        kept = [e for i, e in enumerate(service.spec.expose) if f"spec.expose[{i}]" not in lost]
-        return service.model_copy(update={"spec": service.spec.model_copy(update={"expose": kept})})
+        last_good = (raw.get("status") or {}).get("acceptedSpec")
+        spec = _parsed(last_good) or service.spec
+        status = service.status.model_copy(update={"accepted_spec": last_good})
+        return _placed(service.model_copy(update={"spec": spec, "status": status}), known)
 
     def related(self, raw: Object) -> list[Key]:
         """Those that call it, are called by it, or say so."""
@@ -110,11 +115,24 @@ def _read(raw: Object) -> Reading:
     read = accept(raw)
     if not isinstance(read, list):
         return Reading(read)
-    last_good = (raw.get("status") or {}).get("acceptedSpec")
-    if not last_good:
-        return Reading(None, tuple(read))
-    try:
-        spec = MeshServiceSpec.parse(json.loads(last_good))
-    except (ValidationError, ValueError):
+    spec = _parsed((raw.get("status") or {}).get("acceptedSpec"))
+    if spec is None:
         return Reading(None, tuple(read))
     return Reading(MeshService(metadata=ObjectMeta.parse(raw["metadata"]), spec=spec), tuple(read))
+
+
+def _parsed(spec: str | None) -> MeshServiceSpec | None:
+    """A spec of a status; None where there is none, or none that this version can read."""
+    if not spec:
+        return None
+    try:
+        return MeshServiceSpec.parse(json.loads(spec))
+    except (ValidationError, ValueError):
+        return None
+
+
+def _placed(service: MeshService, known: Known) -> MeshService:
+    """The service without the places on the gateway that an older one has."""
+    lost = {p.field for p in clashes(service, known)}
+    kept = [e for i, e in enumerate(service.spec.expose) if f"spec.expose[{i}]" not in lost]
+    return service.model_copy(update={"spec": service.spec.model_copy(update={"expose": kept})})

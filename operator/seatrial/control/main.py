@@ -12,14 +12,13 @@ from contextlib import suppress
 
 from seatrial.api.base import ObjectMeta
 from seatrial.api.names import FINALIZER, OPERATOR_NAMESPACE
-from seatrial.api.revision import Phase
 from seatrial.control import telemetry
 from seatrial.control.health import HEALTH_PORT, METRICS_PORT, Health, serve
 from seatrial.control.telemetry import LEADER
-from seatrial.control.term import Setting, Term
+from seatrial.control.term import Setting, Term, unfinished
 from seatrial.kube.client import Kube, configuration
 from seatrial.kube.errors import ApiFailure
-from seatrial.kube.kinds import MESH_SERVICE, REVISION
+from seatrial.kube.kinds import MESH_SERVICE, NAMESPACE, REVISION
 from seatrial.kube.lease import CALL_TIMEOUT, Candidate, LeaseObject, Lost
 
 log = logging.getLogger(__name__)
@@ -168,19 +167,17 @@ async def _acquire_when_needed(kube: Kube, candidate: Candidate) -> None:
     """The Lease is taken from a silent holder only where something is under way."""
     while True:
         await candidate.silent()
-        if await _anything_active(kube):
+        if await _anything_unfinished(kube):
             await candidate.acquire()
             return
         await asyncio.sleep(JANITOR_PATIENCE)
 
 
-async def _anything_active(kube: Kube) -> bool:
+async def _anything_unfinished(kube: Kube) -> bool:
     try:
-        revisions = await kube.list(REVISION)
+        return unfinished(await kube.list(MESH_SERVICE), await kube.list(REVISION), await kube.list(NAMESPACE))
     except ApiFailure:
         return False
-    phases = ((r.get("status") or {}).get("phase") for r in revisions)
-    return any(Phase(p).active for p in phases if p)
 
 
 async def _take_finalizers_away(kube: Kube) -> None:

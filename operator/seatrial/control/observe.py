@@ -83,7 +83,7 @@ class Observer:
             raise ValueError("no spec of it was ever accepted")
         callees = await self._callees(read)
         known = self._fleet.known(frozenset(key for key, callee in callees.items() if callee is not None))
-        service = self._fleet.placed(read, known)
+        service = self._fleet.in_use(raw, known) or read
         meta = service.metadata
         owned = self._cache.owned(meta.namespace, meta.name)
         revisions = tuple(
@@ -110,7 +110,7 @@ class Observer:
         missing = missing_references(p for p in pods if revision_of(p) in by_revision)
         hindered = frozen if isinstance(frozen, Hindered) else Hindered()
         hindered = Hindered((*hindered.missing, *missing), hindered.refused)
-        findings = self._findings(reading, read, known, hindered, unverified)
+        findings = self._findings(reading, service, known, hindered, unverified)
         return Sight(
             raw=raw,
             service=service,
@@ -146,17 +146,18 @@ class Observer:
         return await self._mesh.look(service, known, live, moving)
 
     def _findings(
-        self, reading: Reading, service: MeshService, known: Known, hindered: Hindered, unverified: str
+        self, reading: Reading, used: MeshService, known: Known, hindered: Hindered, unverified: str
     ) -> Findings:
-        taken = clashes(service, known)
+        """`reading` has the present spec, `used` the one that is served."""
+        taken = clashes(reading.service, known) if reading.service is not None else []
         refused = [p.sentence for p in (*reading.problems, *taken)] + list(hindered.refused)
         reason = "Invalid" if reading.problems else "HostTaken" if taken else "ConfigTooLarge"
-        places = self._fleet.placed(service, known).spec.expose
+        places = used.spec.expose
         return Findings(
             refused=tuple(refused),
             refused_reason=reason,
-            unresolved=(*(p.sentence for p in unresolved(service, known)), *hindered.missing),
-            advice=(sentences(advice(service.spec)),),
+            unresolved=(*(p.sentence for p in unresolved(used, known)), *hindered.missing),
+            advice=(sentences(advice(used.spec)),),
             unverified=unverified,
             url=_url(places[0].host, places[0].prefix, tls=places[0].tls is not None) if places else None,
         )

@@ -15,6 +15,7 @@ from seatrial.control.cache import Cache, Object, Written, controller_of
 from seatrial.control.configs import Configs, revision_object
 from seatrial.control.fleet import Fleet, Reading
 from seatrial.control.gauges import Gauges
+from seatrial.control.hosts import Hosts, order_of_leaving
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
@@ -36,7 +37,7 @@ from seatrial.kube.kinds import (
     VIRTUAL_SERVICE,
     Kind,
 )
-from seatrial.render import Inputs, render, render_hosts
+from seatrial.render import Inputs, render
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings
 from seatrial.rollout.world import Decision
@@ -47,8 +48,6 @@ SOON = 0.2  # seconds: somebody else wrote, or our own write hasn't come back ye
 GONE = 1.0  # seconds: what was to be written disappeared meanwhile
 NAME_TAKEN = 10.0  # seconds: foreign objects aren't watched
 PATIENCE_WITH_THE_END = 60.0  # seconds that a deletion waits for a rollout to go back to stable
-
-_GOES_FIRST = ("VirtualService", "DestinationRule")
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ class Reconciler:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._hosts = Hosts(parts.cache, parts.fleet, parts.observer, parts.writer)
         self._ending: dict[str, float] = {}  # uid of what is being deleted → since when
 
     async def reconcile(self, key: Key) -> float | None:
@@ -83,7 +83,8 @@ class Reconciler:
                 return SOON
             try:
                 if isinstance(key, HostsKey):
-                    return await self._hosts(key)
+                    await self._hosts.reconcile(key)
+                    return None
                 return await self._service(key)
             except (Conflict, NotFound) as error:
                 log.info("again soon: %s", error.message)
@@ -134,6 +135,8 @@ class Reconciler:
             await self._end(key, raw)
             raise
         except Forbidden as error:
+            if sight.service.metadata.deletion_timestamp:
+                raise
             sight = replace(sight, findings=_refused(sight.findings, _forbidden(key, error), "Forbidden"))
             await parts.teller.report(key, sight, decision)
             raise
@@ -166,13 +169,13 @@ class Reconciler:
         if decision.routing != sight.world.mesh.live:
             await parts.mesh.before_write(key.namespace, key.name)
         if deleting:
-            desired = [o for o in desired if (o["kind"], o["metadata"]["name"]) in sight.owned]
+            desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(_name(o)))]
         await parts.writer.put(key, desired, sight.owned, free)
         if not deleting:
             await self._prune(key, sight, decision, desired)
+        if not decision.active and await self._end(key, sight.raw) and deleting:
+            return True
         await parts.teller.report(key, sight, decision)
-        if not decision.active:
-            await self._end(key, sight.raw)
         return True
 
     async def _hold(self, key: ServiceKey, raw: Object) -> bool:
@@ -182,12 +185,14 @@ class Reconciler:
         await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [*finalizers, FINALIZER])
         return True
 
-    async def _end(self, key: ServiceKey, raw: Object) -> None:
+    async def _end(self, key: ServiceKey, raw: Object) -> bool:
+        """Take our finalizer off; False where it isn't there."""
         finalizers = raw["metadata"].get("finalizers") or []
         if FINALIZER not in finalizers:
-            return
+            return False
         await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [f for f in finalizers if f != FINALIZER])
         self._ending.pop(raw["metadata"]["uid"], None)
+        return True
 
     async def _freeze(self, key: ServiceKey, sight: Sight, number: int) -> None:
         parts = self._parts
@@ -199,15 +204,15 @@ class Reconciler:
 
     async def _prune(self, key: ServiceKey, sight: Sight, decision: Decision, desired: Iterable[Object]) -> None:
         """What isn't rendered any more: routes before subsets before the rest, and nothing that has traffic."""
-        rendered = {(o["kind"], o["metadata"]["name"]) for o in desired}
+        rendered = {_name(o) for o in desired}
         busy = sight.world.mesh.live.routed | sight.world.mesh.live.subsets | decision.routing.subsets
         kept = {r.spec.number for r in sight.world.revisions} - set(decision.forget)
-        for obj in sorted(sight.owned.values(), key=_order_of_leaving):
+        for obj in sorted(sight.owned.values(), key=order_of_leaving):
             controller = controller_of(obj)
             if controller is not None and controller["uid"] != sight.service.metadata.uid:
                 continue  # another one's, whatever its label says
             number = revision_of(obj)
-            if (obj["kind"], obj["metadata"]["name"]) in rendered or number in busy:
+            if _name(obj) in rendered or number in busy:
                 continue
             if obj["kind"] == "Job" and number in kept:
                 continue  # it says that the migration has run
@@ -240,32 +245,6 @@ class Reconciler:
         parts.mesh.forget(key.namespace, key.name)
         parts.gauges.forget(key)
 
-    # -- what the services of a namespace share
-
-    async def _hosts(self, key: HostsKey) -> float | None:
-        parts = self._parts
-        if not parts.observer.managed(key.namespace) or parts.observer.terminating(key.namespace):
-            return None
-        known = parts.fleet.known()
-        services = [parts.fleet.placed(s, known) for s in parts.fleet.services(key.namespace)]
-        shared = parts.cache.owned(key.namespace, "")
-        live = {name: obj["metadata"]["uid"] for name, obj in shared.items()}
-        routed = set()
-        for service in services:
-            name = service.metadata.name
-            owned = parts.cache.owned(key.namespace, name)
-            if ("VirtualService", delegate_name(name)) in owned:
-                routed.add(name)
-            if account := owned.get(("ServiceAccount", name)):
-                live["ServiceAccount", name] = account["metadata"]["uid"]
-        desired = render_hosts(key.namespace, services, routed=routed, live=live)
-        await parts.writer.put(key, desired, shared)
-        rendered = {(o["kind"], o["metadata"]["name"]) for o in desired}
-        for obj in sorted(shared.values(), key=_order_of_leaving):
-            if (obj["kind"], obj["metadata"]["name"]) not in rendered and controller_of(obj) is None:
-                await parts.writer.delete(obj)
-        return None
-
 
 def _inputs(sight: Sight, decision: Decision, fencing: int) -> Inputs:
     revisions = {r.spec.number: r for r in sight.world.revisions}
@@ -281,10 +260,17 @@ def _inputs(sight: Sight, decision: Decision, fencing: int) -> Inputs:
     )
 
 
-def _order_of_leaving(obj: Object) -> tuple[int, str, str]:
-    kind = obj["kind"]
-    rank = _GOES_FIRST.index(kind) if kind in _GOES_FIRST else len(_GOES_FIRST)
-    return (rank, kind, obj["metadata"]["name"])
+def _name(obj: Object) -> Name:
+    return obj["kind"], obj["metadata"]["name"]
+
+
+def _as_owned(desired: Object, live: Object) -> Object:
+    """While its owner is being deleted, nobody but the garbage collector changes whose an object is."""
+    meta = {k: v for k, v in desired["metadata"].items() if k != "ownerReferences"}
+    meta["resourceVersion"] = live["metadata"]["resourceVersion"]
+    if owners := live["metadata"].get("ownerReferences"):
+        meta["ownerReferences"] = owners
+    return desired | {"metadata": meta}
 
 
 def _names(name: str, number: int) -> list[tuple[Kind, str]]:

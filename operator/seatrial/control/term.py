@@ -4,16 +4,17 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from seatrial.api.names import FINALIZER
 from seatrial.api.revision import Phase
 from seatrial.control.asking import Asking
 from seatrial.control.audit import hide_what_is_gone
-from seatrial.control.cache import Written
+from seatrial.control.cache import Object, Written
 from seatrial.control.configs import Configs
 from seatrial.control.fleet import Fleet
 from seatrial.control.gauges import Gauges
@@ -30,6 +31,7 @@ from seatrial.control.writer import Writer
 from seatrial.kube.client import Kube
 from seatrial.kube.credentials import credentials
 from seatrial.kube.errors import ApiFailure
+from seatrial.kube.kinds import NAMESPACE, REVISION
 from seatrial.kube.lease import Candidate, Lost
 from seatrial.kube.reach import PodReach
 
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 WORKERS = 8
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
+LONGEST_TIDYING = 60.0  # seconds of a term that only tidies up
 STEADY = 3.0  # seconds without anything to do after which a term that only tidies up is over
 
 
@@ -61,6 +64,7 @@ class Term:
         self._queue: KeyedQueue[Key] = KeyedQueue(self._pass, workers=WORKERS, failed=_failed)
         self._stop = asyncio.Event()
         self._idle_since: float | None = None
+        self._full_since: float | None = None
         self._reach = PodReach(setting.kube.config, direct="KUBERNETES_SERVICE_HOST" in os.environ)
         self.watches = Watches(
             lease=setting.lease,
@@ -108,23 +112,23 @@ class Term:
 
     @property
     def tidy(self) -> bool:
-        """Nothing of ours is under way any more: all services are at stable, and nothing is left to do for a while."""
-        if not self.watches.full.is_set() or self._queue.depth or self._queue.busy or self._active():
-            self._idle_since = None
+        """Nothing is under way any more, for a while; or it takes too long: then another one shall have the Lease."""
+        if not self.watches.full.is_set():
             return False
         now = self._setting.clock()
-        if self._idle_since is None:
+        if self._full_since is None:
+            self._full_since = now
+        if self._queue.depth or self._queue.busy or self._unfinished():
+            self._idle_since = None
+        elif self._idle_since is None:
             self._idle_since = now
-        return now - self._idle_since >= STEADY
+        steady = self._idle_since is not None and now - self._idle_since >= STEADY
+        return steady or now - self._full_since >= LONGEST_TIDYING
 
-    def _active(self) -> bool:
-        cache = self.watches.cache
-        for raw in cache.services():
-            for revision in cache.revisions(raw["metadata"]["namespace"], raw["metadata"]["name"]):
-                phase = (revision.get("status") or {}).get("phase")
-                if phase and Phase(phase).active:
-                    return True
-        return False
+    def _unfinished(self) -> bool:
+        return unfinished(
+            self.watches.cache.services(), self.watches.cache.all(REVISION), self.watches.cache.all(NAMESPACE)
+        )
 
     async def _after(self, started: asyncio.Event, on_started: Callable[[], None]) -> None:
         await started.wait()
@@ -172,6 +176,16 @@ class Term:
             fencing=lambda: candidate.fencing,
             clock=setting.clock,
         )
+
+
+def unfinished(services: Iterable[Object], revisions: Iterable[Object], namespaces: Iterable[Object]) -> bool:
+    """Whether a rollout is under way in a namespace that stays, or a deletion waits for us."""
+    staying = {n["metadata"]["name"] for n in namespaces if not n["metadata"].get("deletionTimestamp")}
+    waiting = (s["metadata"] for s in services if s["metadata"].get("deletionTimestamp"))
+    if any(FINALIZER in (meta.get("finalizers") or ()) for meta in waiting):
+        return True
+    phases = ((r.get("status") or {}).get("phase") for r in revisions if r["metadata"]["namespace"] in staying)
+    return any(Phase(phase).active for phase in phases if phase)
 
 
 def _failed(key: Key, error: Exception, after: float) -> None:

@@ -97,10 +97,11 @@ def test_no_right_is_a_wildcard_and_none_is_on_secrets_or_exec() -> None:
         assert not {r for r, _ in rights(role)} & {"secrets", "pods/exec", "pods/proxy", "pods/eviction", "nodes"}
 
 
-def test_in_the_whole_cluster_only_statuses_of_its_own_and_events_are_written() -> None:
+def test_in_the_whole_cluster_only_statuses_and_finalizers_of_its_own_and_events_are_written() -> None:
     operator = of_kind("ClusterRole", objects())["seatrial-operator"]
-    writes = {resource for resource, verb in rights(operator) if verb not in {"get", "list", "watch"}}
-    assert writes == {"meshservices/status", "events"}
+    writes = {(resource, verb) for resource, verb in rights(operator) if verb not in {"get", "list", "watch"}}
+    assert {resource for resource, _ in writes} == {"meshservices/status", "events", "meshservices"}
+    assert {verb for resource, verb in writes if resource == "meshservices"} == {"patch"}
 
 
 def test_it_may_read_all_it_watches_and_write_all_it_makes() -> None:
