@@ -27,7 +27,7 @@ LEASE = "seatrial"
 JANITOR_PATIENCE = 15.0
 TIDY_EVERY = 0.5
 RELEASE_WITHIN = 90.0
-KEPT_AFTER_RELEASE = 60.0
+KEPT_AFTER_RELEASE = 30.0
 
 
 def run_operator() -> None:
