@@ -49,20 +49,36 @@ def _going_back(service: Service, second: Watch) -> None:
     second.until(lambda r: phase_of(r) == "RollingBack", within=30)
 
 
-PHASES = (_settled, _starting, _shifting, _paused, _promoting, _promoted, _going_back)
+PHASES = {
+    "settled": _settled,
+    "starting": _starting,
+    "shifting": _shifting,
+    "paused": _paused,
+    "promoting": _promoting,
+    "promoted": _promoted,
+    "going-back": _going_back,
+}
 
 
-@pytest.mark.parametrize("reach", PHASES, ids=lambda reach: reach.__name__.strip("_"))
-def test_a_deleted_service_ends_in_a_clean_404(shared: Place, reach: Callable[[Service, Watch], None]) -> None:
-    name = reach.__name__.strip("_").replace("_", "-")
-    path = f"/{name}/v1/identity"
-    expose = [{"host": shared.edge.host, "prefix": f"/{name}", "rewrite": "/"}]
-    service = shared.service(name, expose=expose, rollout={"hold": "3s"})
-    service.apply()
-    service.await_stable(1)
-    with shared.load(path=path) as load, service.watched(2) as second:
+@pytest.fixture(scope="module")
+def services(shared: Place) -> dict[str, Service]:
+    """A service for each phase, on one host."""
+    made = {}
+    for name in PHASES:
+        expose = [{"host": shared.edge.host, "prefix": f"/{name}", "rewrite": "/"}]
+        made[name] = shared.service(name, expose=expose, shutdown={"grace": "6s"}, rollout={"hold": "3s"})
+    shared.kubectl.apply(*(service.manifest for service in made.values()))
+    for service in made.values():
+        service.await_stable(1)
+    return made
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_a_deleted_service_ends_in_a_clean_404(shared: Place, services: dict[str, Service], name: str) -> None:
+    service = services[name]
+    with shared.load(path=f"/{name}/v1/identity") as load, service.watched(2) as second:
         go_on(load, 10)
-        reach(service, second)
+        PHASES[name](service, second)
         service.kubectl.delete("ms", name, options=["--wait=false"])
         load.until(_says_404(20), within=60)
         eventually(lambda: service.kubectl.get("ms", name) is None, within=30, what="it is gone")
