@@ -4,16 +4,24 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 # A failure's cause and remedy are to be the last lines on the screen, and make adds one of its own, except in question
-# mode when a recipe exits with 1. In that mode only lines marked + are run: all are, and each fails with 1.
-MAKEFLAGS += -q --no-print-directory
+# mode when a recipe exits with 1. In that mode only lines marked + are run: all are, and each fails with 1. A dry run
+# (make -n) stays one.
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+MAKEFLAGS += -q
+ALWAYS := +
+endif
+MAKEFLAGS += --no-print-directory
 unexport MAKEFLAGS
-RUN := +@cluster/bootstrap || exit 1;
+RUN := $(ALWAYS)@cluster/bootstrap || exit 1;
 CLUSTER := python -m cluster
 # $(call try,command,remedy)
 try = $(1) || { printf '\n✘ %s\n  → %s\n' 'failed: $(strip $(1))' '$(2)' >&2; exit 1; }
 
 CRDS := charts/seatrial/files/crds
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(LOCKARGS)
+
+# Tests of `make test` that wait for the helm of `make cluster-up`.
+NEED_HELM := tests/unit/charts tests/services/test_chart.py
 
 IMAGES ?= auto
 
@@ -22,7 +30,7 @@ IMAGES ?= auto
 	clean-all
 
 help: ## this list
-	+@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	$(ALWAYS)@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: shop ## from nothing to a rollout under load on a real mesh; leaves everything running
 	$(RUN) python -m demo $(ARGS) || exit 1
