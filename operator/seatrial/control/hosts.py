@@ -46,6 +46,8 @@ class Hosts:
         desired = render_hosts(namespace, services, routed=routed, live=live)
         orphans = self._orphans(namespace)
         desired = [with_orphans(o, shared.get(("VirtualService", o["metadata"]["name"])), orphans) for o in desired]
+        dying = frozenset(raw["metadata"]["uid"] for raw in raws if raw["metadata"].get("deletionTimestamp"))
+        desired = [without_dying(o, shared.get((o["kind"], o["metadata"]["name"])), dying) for o in desired]
         await self._writer.put(key, desired, shared)
         alive = {raw["metadata"]["uid"] for raw in raws if not raw["metadata"].get("deletionTimestamp")}
         rendered = {(o["kind"], o["metadata"]["name"]) for o in desired}
@@ -66,6 +68,17 @@ class Hosts:
             and service not in services
             and not obj["metadata"].get("ownerReferences")
         )
+
+
+def without_dying(desired: Object, live: Object | None, dying: frozenset[str]) -> Object:
+    """An object that gets no owner back which is being deleted: whose it then is, the garbage collector says alone."""
+    if live is None or not dying:
+        return desired
+    there = {o["uid"] for o in live["metadata"].get("ownerReferences") or ()}
+    owners = [o for o in desired["metadata"].get("ownerReferences") or () if o["uid"] not in dying or o["uid"] in there]
+    meta = {k: v for k, v in desired["metadata"].items() if k != "ownerReferences"}
+    meta["resourceVersion"] = live["metadata"]["resourceVersion"]
+    return desired | {"metadata": meta | ({"ownerReferences": owners} if owners else {})}
 
 
 def with_orphans(desired: Object, live: Object | None, orphans: frozenset[str]) -> Object:

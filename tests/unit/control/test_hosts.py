@@ -1,6 +1,6 @@
 from typing import Any
 
-from seatrial.control.hosts import with_orphans
+from seatrial.control.hosts import with_orphans, without_dying
 
 
 def place(prefix: str, delegate: str) -> dict[str, Any]:
@@ -39,3 +39,20 @@ def test_longer_places_come_first() -> None:
     live = root(place("/a", "a-expose"), place("", "gateway-expose"))
     kept = with_orphans(root(place("/a/b", "b-expose"), place("", "gateway-expose")), live, frozenset({"a-expose"}))
     assert [r["delegate"]["name"] for r in kept["spec"]["http"]] == ["b-expose", "a-expose", "gateway-expose"]
+
+
+def owned(*uids: str) -> dict[str, Any]:
+    references = [{"kind": "MeshService", "uid": uid} for uid in uids]
+    return {"kind": "Gateway", "metadata": {"name": "shop", "resourceVersion": "7", "ownerReferences": references}}
+
+
+def test_an_owner_that_is_being_deleted_is_not_given_back() -> None:
+    written = without_dying(owned("orders", "catalog"), owned("catalog"), frozenset({"orders"}))
+    assert written["metadata"]["ownerReferences"] == owned("catalog")["metadata"]["ownerReferences"]
+    assert written["metadata"]["resourceVersion"] == "7", "nor in a race with the garbage collector"
+
+
+def test_an_owner_that_is_being_deleted_is_not_taken_either() -> None:
+    both = owned("orders", "catalog")
+    assert without_dying(both, both, frozenset({"orders"})) == both
+    assert without_dying(both, None, frozenset({"orders"})) == both
