@@ -41,6 +41,7 @@ def callee(shared: Place) -> Service:
     service = shared.service(
         "callee",
         replicas=2,
+        env={"LOG_LEVEL": "debug"},  # it logs each request then, and the tests count what arrived
         traffic={
             "timeout": f"{TIMEOUT:g}s",
             "retries": {"attempts": 2},
