@@ -1,0 +1,52 @@
+"""Parts of the control plane that are killed while something is under way, and wait until they answer again."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from support.kubectl import Kubectl, KubectlError
+from support.operators import NODE, Operators
+from support.services import is_ready, uid_of
+from support.waiting import eventually
+
+BACK_WITHIN = 120.0
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """The API server, istiod and the active operator, by name in `parts`."""
+
+    kubectl: Kubectl
+    operators: Operators
+
+    @property
+    def parts(self) -> Mapping[str, Callable[[], None]]:
+        """What can be killed; each call returns when it is back, but for the operator, which has a second one."""
+        return {"operator": self.kill_operator, "istiod": self.kill_istiod, "API server": self.kill_api_server}
+
+    def kill_operator(self) -> None:
+        """Kill the process that holds the Lease."""
+        self.operators.kill(self.operators.await_holder(within=90))
+
+    def kill_istiod(self) -> None:
+        """Delete istiod's pod without grace; another one is made."""
+        system = self.kubectl.within("istio-system")
+        before = {uid_of(p) for p in system.list("pods", "app=istiod")}
+        system("delete", "pods", "-l", "app=istiod", "--force", "--grace-period=0", "--wait=false")
+
+        def back() -> bool:
+            return any(is_ready(p) and uid_of(p) not in before for p in system.list("pods", "app=istiod"))
+
+        eventually(back, within=BACK_WITHIN, what="another istiod is ready")
+
+    def kill_api_server(self) -> None:
+        """Kill the API server's process; the kubelet starts it again."""
+        kill = ["docker", "exec", NODE, "sh", "-c", "kill -KILL $(pidof kube-apiserver)"]
+        subprocess.run(kill, capture_output=True, timeout=20, check=True)
+        eventually(self._answers, within=BACK_WITHIN, every=1, what="the API server is ready")
+
+    def _answers(self) -> bool:
+        try:
+            return self.kubectl.raw("/readyz") == "ok"
+        except KubectlError:
+            return False
