@@ -13,7 +13,7 @@ STATS_PORT = 15090
 LOOKS = 2
 
 _LINE = re.compile(
-    r"^envoy_cluster_(?P<stat>upstream_rq_active|upstream_rq_total|upstream_rq_completed|upstream_cx_active)"
+    r"^envoy_cluster_(?P<stat>upstream_rq_active|upstream_rq_completed|upstream_cx_active)"
     r'\{[^}]*cluster_name="outbound\|[0-9]+\|r(?P<revision>[0-9]+)\|(?P<host>[^"|;]+);?"[^}]*\} (?P<value>[0-9.e+]+)$',
     re.MULTILINE,
 )

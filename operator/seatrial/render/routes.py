@@ -10,14 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seatrial.api.base import seconds
-from seatrial.api.meshservice import CircuitBreaker, MeshServiceSpec, PathMatch, Retries, Route, RouteMatch
+from seatrial.api.meshservice import (
+    IDEMPOTENT,
+    SURELY_NEVER_ARRIVED,
+    CircuitBreaker,
+    MeshServiceSpec,
+    PathMatch,
+    Retries,
+    Route,
+    RouteMatch,
+)
 from seatrial.api.names import ANNOTATION_FENCING, LABEL_REVISION, host_of, subset_name
 from seatrial.render.inputs import Inputs
 from seatrial.render.objects import Object, labels_of, manifest, owned_by
 from seatrial.render.workloads import subset_owners
-
-IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
-SURELY_NEVER_ARRIVED = ("connect-failure", "refused-stream", "reset-before-request")
 
 
 @dataclass(frozen=True)
