@@ -19,6 +19,7 @@ MESH = Path(__file__).parent.parent / "mesh"
 
 _NAMESPACE = "istio-system"
 _APPLIED = "seatrial-mesh"
+_APPLY_POLICIES = ("apply", "--server-side", "--force-conflicts", f"--filename={MESH / 'policy'}")
 
 
 def istio_steps(mode: Mode) -> list[Step]:
@@ -63,7 +64,12 @@ def _install(mode: Mode, progress: Progress) -> None:
 
 
 def _set_policies(progress: Progress) -> None:
-    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={MESH / 'policy'}")
+    await_true(
+        _policies_are_admitted,
+        "istiod, which validates what is applied, did not take the mesh's policies",
+        f"kubectl apply --server-side --force-conflicts --dry-run=server -f {MESH / 'policy'}",
+    )
+    kubectl(*_APPLY_POLICIES)
     progress.say("mutual TLS only, and nobody may call anybody but where a policy says so")
     await_true(
         gateway_answers,
@@ -71,6 +77,11 @@ def _set_policies(progress: Progress) -> None:
         f"kubectl -n {_NAMESPACE} logs deploy/istio-ingressgateway",
     )
     _remember("policy", _policy_key())
+
+
+def _policies_are_admitted() -> bool:
+    """Ask istiod's webhook by a dry run: a Service has its address some time before its rules reach the node."""
+    return ask(*_APPLY_POLICIES, "--dry-run=server") is not None
 
 
 def _install_key(mode: Mode) -> str:

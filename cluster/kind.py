@@ -18,12 +18,12 @@ from cluster.host import CAP_SYS_RESOURCE, CLUSTER, NODE, WHOLE, Facts
 from cluster.images import GoTools, Mode, drop_old_nodes, images_loaded, load_images, load_manifest, pulled_preloads
 from cluster.kubectl import ask, kubectl
 from cluster.metrics import begin_metrics
+from cluster.staleness import remembered
 from cluster.steps import Step
 
 CONFIG = Path(__file__).parent.parent / "kind-config.yaml"
 
 _READY_WITHIN = 180.0
-_SYSTEM = frozenset({"kube-system", "istio-system"})
 
 _CGROUP_V1 = {
     "kind": "KubeletConfiguration",
@@ -71,7 +71,7 @@ def render_config(config: Mapping[str, Any], facts: Facts, mode: Mode) -> dict[s
 
 def serves() -> bool:
     """Tell whether the whole cluster is there, and its node Ready by more than what it was before a stop."""
-    return _is_whole() and _is_ready() and not _remembered()
+    return _is_whole() and _is_ready() and not remembered()
 
 
 def delete_cluster(progress: Progress) -> None:
@@ -120,8 +120,11 @@ def _bring_back(state: str, progress: Progress) -> bool:
     except Failure as failure:
         progress.say(f"it does not come back ({failure.cause}): it is made anew")
         return False
-    cause, remedy = "the cluster's own pods did not start again", "kubectl get pods -A; or make cluster-down cluster-up"
-    await_true(lambda: not _remembered(), cause, remedy, within=_READY_WITHIN)
+    cause, remedy = (
+        "the cluster's own pods and controllers did not start again",
+        "kubectl get pods -A; or make cluster-down cluster-up",
+    )
+    await_true(lambda: not remembered(), cause, remedy, within=_READY_WITHIN)
     _await_proxy()
     return True
 
@@ -151,24 +154,6 @@ def _await_ready() -> None:
 def _await_proxy() -> None:
     """Wait until services can be reached."""
     kubectl("--namespace=kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s")
-
-
-def _remembered() -> list[str]:
-    """Name the system's pods of which the API still tells what was true before the node was started."""
-    since = probe(["docker", "inspect", "--format", "{{.State.StartedAt}}", NODE]) or ""
-    pods = ask("get", "pods", "--all-namespaces", "--output=json")
-    return older_than(since[:19], json.loads(pods)) if pods else ["the API server"]
-
-
-def older_than(since: str, pods: Mapping[str, Any]) -> list[str]:
-    """Name the system's pods with a container that runs since before `since` (RFC 3339, UTC, to the second)."""
-    return [
-        pod["metadata"]["name"]
-        for pod in pods["items"]
-        if pod["metadata"]["namespace"] in _SYSTEM
-        for status in pod["status"].get("containerStatuses", [])
-        if status["state"].get("running", {}).get("startedAt", since) < since
-    ]
 
 
 def _load(names: Sequence[str], progress: Progress) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from cluster.host import CAP_SYS_RESOURCE, Engine, Facts
 from cluster.images import Mode
-from cluster.kind import CONFIG, older_than, render_config
+from cluster.kind import CONFIG, render_config
 
 BASE: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
 ALL = (1 << 41) - 1
@@ -80,24 +80,3 @@ def test_everything_is_published_on_loopback_only() -> None:
     assert BASE["networking"]["apiServerAddress"] == "127.0.0.1"
     for node in BASE["nodes"]:
         assert {mapping["listenAddress"] for mapping in node["extraPortMappings"]} == {"127.0.0.1"}
-
-
-def pod(name: str, state: dict[str, Any], namespace: str = "kube-system") -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "namespace": namespace},
-        "status": {"containerStatuses": [{"state": state}]},
-    }
-
-
-def test_a_pod_that_runs_since_before_the_node_is_only_remembered() -> None:
-    older, newer = {"startedAt": "2026-01-02T03:04:04Z"}, {"startedAt": "2026-01-02T03:04:05Z"}
-    pods = {
-        "items": [
-            pod("remembered", {"running": older}),
-            pod("back", {"running": newer}),
-            pod("failing", {"waiting": {"reason": "CrashLoopBackOff"}}, "istio-system"),
-            pod("somebody's", {"running": older}, "shop"),
-            {"metadata": {"name": "new", "namespace": "kube-system"}, "status": {}},
-        ]
-    }
-    assert older_than("2026-01-02T03:04:05", pods) == ["remembered"]
