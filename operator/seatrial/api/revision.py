@@ -87,11 +87,63 @@ class Entry(Lenient):
     reason: str
 
 
+class Share(Lenient):
+    """So many of so many."""
+
+    total: int = 0
+    bad: int = 0
+
+
+class SloEvidence(Lenient):
+    """What was seen of one objective. `lower` and `upper` bound canary minus stable, in percent points."""
+
+    name: str = Field(description="errors, attempts, latency, or the name of a query.")
+    canary: Share = Share()
+    stable: Share = Share()
+    lower: float = -100.0
+    upper: float = 100.0
+
+
+class Evidence(Lenient):
+    """What the attempt is judged by: counted since `since`, and good at any moment that one looks."""
+
+    since: str = Field("", description="When counting began, or began anew because the policy changed.")
+    verdict: str = Field("", description="Wait, Better, Worse, Noisy, NoData, Suspect.")
+    reason: str = Field("", description="The verdict in one sentence, with its numbers.")
+    confidence: float = 95.0
+    slos: list[SloEvidence] = Field(default_factory=list)
+    silent: list[str] = Field(default_factory=list, description="Callers that could not be asked at the last look.")
+    restarts: int = Field(0, description="How often the test began anew; each takes its share of the promise.")
+    checkpoint: str = Field(
+        "", description="State of the test and of the counters, for the next process to go on from."
+    )
+
+
+class Answer(Lenient):
+    """What became of a verb: `asked` is the annotation's value as it was."""
+
+    asked: str
+    at: str
+    done: bool = False
+    message: str = ""
+
+
+Cause = Literal["Template", "Retry", "Rollback"]
+
+
 class Attempt(Lenient):
     """One try to give the revision its traffic."""
 
     number: int = Field(description="Counts over all revisions of the service: the highest that succeeded is stable.")
     phase: Phase
+    cause: Cause = Field("Template", description="Template: the spec asked for it. Retry, Rollback: the verb did.")
+    template: int | None = Field(
+        None, description="The revision that the spec asked for when the attempt began: another one ends it."
+    )
+    held: bool = Field(False, description="The verb pause holds it, until resume or promote.")
+    step: int = Field(0, description="How often its weight rose.")
+    step_from: int = Field(0, description="The weight before the present one.")
+    evidence: Evidence | None = None
     started_at: str
     ended_at: str | None = None
     outcome: Phase | None = Field(
@@ -117,6 +169,7 @@ class RevisionStatus(Lenient):
     message: str = ""
     draining_since: str | None = Field(None, description="When the proxies were seen to send it nothing any more.")
     attempts: list[Attempt] = Field(default_factory=list)
+    answer: Answer | None = Field(None, description="To the last verb that was asked of this revision.")
     conditions: list[Condition] = Field(default_factory=list, json_schema_extra=keyed_by("type"))
 
     @property
