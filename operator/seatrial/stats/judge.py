@@ -1,0 +1,53 @@
+"""What a state says: worse or not, bounds of the difference, and the weights that these allow."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seatrial.stats.bets import Array
+from seatrial.stats.plan import Plan
+from seatrial.stats.state import State
+
+Truth = NDArray[np.bool_]
+
+SLACK = 1 + 1e-9
+"""So that margin / weight times weight is the margin in floating point too."""
+
+
+def evidence(plan: Plan, state: State) -> Array:
+    """Logarithm of the e-process against 'no worse than stable by more than the margin, and within the limit'.
+
+    The mean of the two tests' wealth. While requests wait for their counterpart the comparison counts as 0, because
+    they may be what the moment was chosen by; only the limit has counted them.
+    """
+    comparison = np.where(state.settled[..., 0] > 0, state.wealth[..., plan.margin], -np.inf)
+    return np.asarray(np.logaddexp(comparison, state.limit_wealth[..., 0]) - np.log(2))
+
+
+def worse(plan: Plan, state: State, alpha: float) -> Truth:
+    """Whether the canary is shown to be worse than stable by more than the margin, or above the limit."""
+    return np.asarray(evidence(plan, state) >= -np.log(alpha))
+
+
+def lower(plan: Plan, state: State, alpha: float) -> Array:
+    """Bound that canary minus stable is above, at every moment at once with probability 1 - alpha."""
+    rejected = state.peak[..., : len(plan.lower)] >= -np.log(alpha)
+    count = np.cumprod(rejected, axis=-1).sum(axis=-1)
+    return np.asarray(np.concatenate(([-1.0], plan.lower))[count])
+
+
+def upper(plan: Plan, state: State, alpha: float) -> Array:
+    """Bound that canary minus stable is below, at every moment at once with probability 1 - alpha."""
+    rejected = state.peak[..., len(plan.lower) :] >= -np.log(alpha)
+    count = np.cumprod(rejected[..., ::-1], axis=-1).sum(axis=-1)
+    return np.asarray(np.concatenate(([1.0], plan.upper[::-1]))[count])
+
+
+def allows(plan: Plan, state: State, weight: float, alpha: float) -> Truth:
+    """Whether at `weight` percent of all traffic the harm would stay within the margin: weight times upper bound."""
+    return np.asarray(weight / 100 * upper(plan, state, alpha) <= plan.delta * SLACK)
+
+
+def largest_weight(plan: Plan, state: State, alpha: float) -> Array:
+    """The largest weight, in percent, that is allowed."""
+    bound = upper(plan, state, alpha)
+    return np.minimum(100.0, 100 * plan.delta * SLACK / np.maximum(bound, plan.delta))
