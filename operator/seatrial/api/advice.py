@@ -11,11 +11,11 @@ from seatrial.api.meshservice import (
     SURELY_NEVER_ARRIVED,
     MeshServiceSpec,
     Retries,
-    Rollout,
     Route,
     RouteMatch,
 )
 from seatrial.api.problems import Level, Problem
+from seatrial.api.rollouts import Rollout
 
 
 def advice(spec: MeshServiceSpec) -> list[Problem]:

@@ -20,6 +20,7 @@ from seatrial.api.base import (
     unique_items,
 )
 from seatrial.api.conditions import Condition
+from seatrial.api.rollouts import Rollout
 
 
 class ServicePort(Model):
@@ -95,6 +96,7 @@ class PodTemplate(Model):
 
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]
+SAFE: tuple[Method, ...] = ("GET", "HEAD", "OPTIONS")  # RFC 9110, section 9.2.1, without TRACE
 IDEMPOTENT: tuple[Method, ...] = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")  # RFC 9110, section 9.2.2
 RetryOn = Literal[
     "connect-failure",
@@ -244,84 +246,6 @@ class Expose(Model):
     def place(self) -> str:
         """Host and prefix, spelt so that the same place is the same text: ``/api/`` is ``/api``."""
         return self.host + (self.prefix.rstrip("/") or "/")
-
-
-class Latency(Model):
-    """How many requests may be slow."""
-
-    slower_than: Duration = Field(
-        description="A boundary of the proxies' histogram, as 250ms; errors name the nearest."
-    )
-    max_percent: Annotated[float, Field(ge=0, le=100)] = Field(1, description="Most slow requests, in percent.")
-
-
-class Query(Model):
-    """An objective of one's own: two PromQL expressions of counters, {{service}} and {{revision}} filled in."""
-
-    name: Name = Field(description="How it is called in verdicts.")
-    total: Annotated[str, Field(min_length=1, max_length=4096, description="How many there were so far.")]
-    bad: Annotated[str, Field(min_length=1, max_length=4096, description="How many of them were bad.")]
-    max_percent: Annotated[float, Field(ge=0, le=100)] = Field(1, description="Most bad ones, in percent.")
-
-
-class Prometheus(Model):
-    """Where the evidence is asked for when `source` is prometheus."""
-
-    address: Annotated[str, Field(pattern=r"^https?://", max_length=512, description="One that the chart allows.")]
-    queries: list[Query] = Field(
-        default_factory=list,
-        max_length=8,
-        json_schema_extra=keyed_by("name"),
-        description="Beside the built-in ones for istio_requests_total.",
-    )
-
-
-class Analysis(Model):
-    """What a revision must prove. Every objective is a share of bad requests, compared with the stable revision."""
-
-    source: Literal["proxies", "prometheus"] = Field(
-        "proxies", description="proxies: the statistics of the callers' Envoys. prometheus: queries."
-    )
-    prometheus: Prometheus | None = None
-    max_error_percent: Annotated[float, Field(ge=0, le=100)] = Field(
-        1, description="Most failed requests, in percent; ignored while stable itself has more."
-    )
-    latency: Latency | None = Field(None, description="Without it latency isn't judged.")
-    tolerate_percent_points: Annotated[float, Field(gt=0, le=50)] = Field(
-        1, description="How much worse than stable is still as good: the margin of every comparison."
-    )
-    confidence: Annotated[float, Field(ge=50, le=99.99)] = Field(
-        95, description="Percent. An equal revision is rolled back, or a worse one promoted, no oftener than the rest."
-    )
-    min_requests: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        50, description="Of the new revision, before its first promotion to a higher weight. Never delays a rollback."
-    )
-    step_timeout: Duration = Field("5m", description="A step that has no verdict by then is inconclusive.")
-    on_inconclusive: Literal["pause", "rollback", "promote"] = Field(
-        "pause", description="What follows where a step had requests enough and no verdict by its timeout."
-    )
-    on_no_traffic: Literal["wait", "pause", "promote"] = Field(
-        "wait", description="What follows where a step had too few requests to judge by its timeout."
-    )
-
-
-class Rollout(Model):
-    """How a changed template gets its traffic."""
-
-    strategy: Literal["canary", "none"] = Field(
-        "canary", description="canary: in steps. none: all traffic at once, as soon as the new pods are ready."
-    )
-    steps: list[Annotated[int, Field(ge=1, le=99)]] = Field(
-        default=[5, 25, 50], max_length=20, description="Percent of traffic at each step, rising; 100 follows."
-    )
-    hold: Duration = Field("5s", description="Least time a step, counted from when the proxies carry its weight.")
-    analysis: Analysis | None = Field(
-        None, description="Each step waits for this evidence; {} takes the defaults. Without it `hold` is all."
-    )
-    progress_deadline: Duration = Field("2m", description="The revision's pods must be ready by then, or it fails.")
-    keep_revisions: Annotated[int, Field(ge=1, le=20)] = Field(
-        3, description="Old revisions kept at 0 replicas, for going back."
-    )
 
 
 class Autoscaling(Model):

@@ -21,9 +21,9 @@ from seatrial.api.meshservice import (
     MeshServiceSpec,
     PathMatch,
     Retries,
-    Rollout,
 )
 from seatrial.api.names import MAX_SERVICE_NAME
+from seatrial.api.rollouts import Rollout
 
 ENV_NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_.-]*$"
 SERVICE_NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"

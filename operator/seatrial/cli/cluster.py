@@ -1,7 +1,7 @@
 """The cluster a command works on, and what it reads there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from seatrial.api.base import Model, ObjectMeta
-from seatrial.api.meshservice import MeshServiceStatus, Rollout
+from seatrial.api.meshservice import MeshServiceStatus
 from seatrial.api.revision import Revision
+from seatrial.api.rollouts import Rollout
 from seatrial.cli.complaint import Complaint, complaint
 from seatrial.kube.client import Kube, Object, configuration
 from seatrial.kube.errors import ApiFailure, Forbidden, NotFound
@@ -31,11 +32,24 @@ class Cluster:
         """One object that the user named: without it a sentence that says what is missing, be it its namespace."""
         found = await self.kube.find(kind, name, namespace)
         if found is None:
-            await self.list(kind, namespace)  # complains where the kind or the namespace is missing
+            others = await self.list(kind, namespace)  # complains where the kind or the namespace is missing
             raise Complaint(
-                f"there is no {kind.name} {name} in namespace {namespace}", f"see `seatrial status -n {namespace}`"
+                f"there is no {kind.name} {name} in namespace {namespace}",
+                await self._likely(kind, name, namespace, [o["metadata"]["name"] for o in others]),
             )
         return found
+
+    async def _likely(self, kind: Kind, name: str, namespace: str, others: Sequence[str]) -> str:
+        """What the user may have meant."""
+        if near := get_close_matches(name, others):
+            return f"did you mean {' or '.join(near)}?"
+        try:
+            everywhere = await self.kube.list(kind)
+        except Forbidden:
+            everywhere = []
+        if elsewhere := [o["metadata"]["namespace"] for o in everywhere if o["metadata"]["name"] == name]:
+            return f"there is one in namespace {elsewhere[0]}: add -n {elsewhere[0]}"
+        return f"see `seatrial status -n {namespace}`"
 
     async def list(self, kind: Kind, namespace: str | None) -> list[Object]:
         """All objects of a kind, with None of all namespaces."""
@@ -84,65 +98,16 @@ def on_cluster(context: str | None, work: Callable[[Cluster], Awaitable[T]]) -> 
     return asyncio.run(whole())
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A MeshService as `status` shows it. What isn't accepted may have any spec: its steps are read if they can be."""
-
-    metadata: ObjectMeta
-    status: MeshServiceStatus
-    rollout: Rollout
-    paused: bool
-    revisions: tuple[Revision, ...] = ()
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Namespace and name."""
-        return (self.metadata.namespace, self.metadata.name)
-
-    def data(self) -> dict[str, Any]:
-        """For ``--output``."""
-        return {
-            "namespace": self.metadata.namespace,
-            "name": self.metadata.name,
-            "paused": self.paused,
-            "steps": list(self.rollout.steps),
-            "status": self.status.model_copy(update={"accepted_spec": None}).dump(),
-            "revisions": [
-                {"name": r.metadata.name, "number": r.spec.number, "image": r.spec.template.image} | r.status.dump()
-                for r in self.revisions
-            ],
-        }
-
-
-async def services(cluster: Cluster, namespace: str | None, name: str | None = None) -> list[Seen]:
-    """The MeshServices of a namespace (None: of all), or the one that is called so, with their revisions."""
-    if name is not None and namespace is not None:
-        found = [await cluster.the(MESH_SERVICE, name, namespace)]
-    else:
-        found = await cluster.list(MESH_SERVICE, namespace)
+async def services(cluster: Cluster, namespace: str | None) -> list[Seen]:
+    """The MeshServices of a namespace (None: of all) with their revisions."""
+    found = await cluster.list(MESH_SERVICE, namespace)
     revisions = [Revision.parse(o) for o in await cluster.kube.list(REVISION, namespace)]
     return sorted((seen(o, revisions) for o in found), key=lambda s: s.key)
 
 
-def seen(obj: Object, revisions: list[Revision]) -> Seen:
-    """What is there to show of a MeshService, whatever state it is in."""
-    metadata = ObjectMeta.parse(obj["metadata"])
-    spec = obj.get("spec") or {}
-    own = [r for r in revisions if (r.metadata.namespace, r.spec.service) == (metadata.namespace, metadata.name)]
-    return Seen(
-        metadata=metadata,
-        status=MeshServiceStatus.parse(obj.get("status") or {}),
-        rollout=_readable(Rollout, spec.get("rollout")),
-        paused=spec.get("paused") is True,
-        revisions=tuple(sorted(own, key=lambda r: r.spec.number)),
-    )
-
-
-M = TypeVar("M", bound=Model)
-
-
-def _readable(model: type[M], data: object) -> M:
-    try:
-        return model.parse(data or {})
-    except ValidationError:
-        return model()
+async def service(cluster: Cluster, name: str, namespace: str | None) -> Seen:
+    """The MeshService that the user named (without a namespace: in that of his context) with its revisions."""
+    where = namespace or cluster.namespace
+    found = await cluster.the(MESH_SERVICE, name, where)
+    revisions = await cluster.kube.list(REVISION, where, labels={LABEL_SERVICE: name})
+    return seen(found, [Revision.parse(o) for o in revisions])
