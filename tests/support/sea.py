@@ -5,18 +5,20 @@ acknowledge late, and an operator that dies between any two writes.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from seatrial.api.base import ObjectMeta
 from seatrial.api.meshservice import MeshService, MeshServiceStatus
-from seatrial.api.revision import Phase, Revision, RevisionSpec, RevisionStatus, template_of
+from seatrial.api.names import ANNOTATION_VERB
+from seatrial.api.revision import Evidence, Phase, Revision, RevisionSpec, RevisionStatus, template_of
 from seatrial.rollout.capacity import needed
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings, report
-from seatrial.rollout.world import Decision, Mesh, Pods, Routing, World
+from seatrial.rollout.verbs import asked, is_answered
+from seatrial.rollout.world import Decision, Finding, Mesh, Pods, Routing, Verdict, World, stamp
 
 
 def a_service(**spec: Any) -> MeshService:
@@ -45,6 +47,8 @@ class Sea:
     routing: Routing = field(default_factory=Routing)
     busy: dict[int, int] = field(default_factory=dict)
     judge: bool = True
+    verdict: Verdict | None = None
+    restarts: dict[int, int] = field(default_factory=dict)
     ages: dict[int, int] = field(default_factory=dict)
     unacknowledged: int = 0
     unknown: int = 0
@@ -62,11 +66,27 @@ class Sea:
             service=self.service,
             template_hash=self.hash,
             revisions=tuple(self.revisions.values()),
-            pods=dict(self.pods),
+            pods={n: self._with_restarts(n, p) for n, p in self.pods.items()},
             mesh=Mesh(self.routing, ("gateway-1",) if self.unacknowledged or self.unknown else (), dict(self.busy)),
             now=self.now,
             judge=self.judge,
+            verdict=self.verdict,
         )
+
+    def ask(self, revision: int, verb: str) -> None:
+        """Annotate a Revision with a verb."""
+        self._annotate(revision, {ANNOTATION_VERB: verb})
+
+    def answer(self, revision: int) -> tuple[bool, str]:
+        """Whether its last verb was done, and what was said."""
+        answer = self.revisions[revision].status.answer
+        assert answer is not None, f"nothing was answered at revision {revision}"
+        return answer.done, answer.message
+
+    def sees(self, finding: Finding, *, allowed: int = 0, requests: int = 1000, reason: str = "as it is") -> None:
+        """From now on that is the verdict."""
+        evidence = Evidence(verdict=finding, reason=reason, at=stamp(self.now))
+        self.verdict = Verdict(finding, reason, allowed, requests, evidence)
 
     def change(self, image: str, **spec: Any) -> None:
         """Apply another template."""
@@ -76,7 +96,7 @@ class Sea:
     def look(self, *, die_after: int | None = None) -> Decision:
         """One pass of the reconciler, perhaps killed after some of its writes, then one second of weather."""
         decision = decide(self.world())
-        writes = self._writes(decision)
+        writes = [*self._verbs_off(), *self._writes(decision)]
         for count, write in enumerate(writes):
             if die_after is not None and count >= die_after:
                 break
@@ -123,6 +143,20 @@ class Sea:
         for number in decision.forget:
             yield partial(self._forget, number)
         yield partial(self._report, reported)
+
+    def _with_restarts(self, number: int, pods: Pods) -> Pods:
+        restarts = self.restarts.get(number, 0)
+        return replace(pods, restarts=restarts, ready=pods.ready - bool(restarts)) if restarts else pods
+
+    def _verbs_off(self) -> Iterator[Callable[[], object]]:
+        for number, revision in self.revisions.items():
+            if (raw := asked(revision)) is not None and is_answered(revision, raw):
+                yield partial(self._annotate, number, {})
+
+    def _annotate(self, number: int, annotations: dict[str, str]) -> None:
+        revision = self.revisions[number]
+        metadata = revision.metadata.model_copy(update={"annotations": annotations})
+        self.revisions[number] = revision.model_copy(update={"metadata": metadata})
 
     def _tell(self, number: int, status: RevisionStatus) -> None:
         self.revisions[number] = self.revisions[number].model_copy(update={"status": status})

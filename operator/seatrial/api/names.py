@@ -26,6 +26,7 @@ ANNOTATION_CONTENT = f"{GROUP}/content"  # hash of what we rendered into the obj
 ANNOTATION_TEMPLATE = f"{GROUP}/template"  # hash of the pod template as we rendered it when the Deployment was made
 ANNOTATION_FENCING = f"{GROUP}/fencing"  # number of the Lease's holder that wrote the weight
 ANNOTATION_RESTART = f"{GROUP}/restart"
+ANNOTATION_VERB = f"{GROUP}/verb"  # on a Revision: what shall be done with it, once
 FINALIZER = f"{GROUP}/rollout"
 
 APP_CONTAINER = "app"

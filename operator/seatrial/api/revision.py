@@ -108,6 +108,7 @@ class Evidence(Lenient):
     """What the attempt is judged by: counted since `since`, and good at any moment that one looks."""
 
     since: str = Field("", description="When counting began, or began anew because the policy changed.")
+    at: str = Field("", description="When this was the state of things.")
     verdict: str = Field("", description="Wait, Better, Worse, Noisy, NoData, Suspect.")
     reason: str = Field("", description="The verdict in one sentence, with its numbers.")
     confidence: float = 95.0
@@ -126,6 +127,7 @@ class Answer(Lenient):
     at: str
     done: bool = False
     message: str = ""
+    open: bool = Field(False, description="The annotation isn't taken off yet.")
 
 
 Cause = Literal["Template", "Retry", "Rollback"]
@@ -140,9 +142,8 @@ class Attempt(Lenient):
     template: int | None = Field(
         None, description="The revision that the spec asked for when the attempt began: another one ends it."
     )
-    held: bool = Field(False, description="The verb pause holds it, until resume or promote.")
-    step: int = Field(0, description="How often its weight rose.")
-    step_from: int = Field(0, description="The weight before the present one.")
+    held: bool = Field(False, description="Held by the verb pause, or for want of a verdict, until a verb says more.")
+    promoted: bool = Field(False, description="The verb promote let it go on without more evidence.")
     evidence: Evidence | None = None
     started_at: str
     ended_at: str | None = None

@@ -21,6 +21,7 @@ from seatrial.rollout.world import Mesh, Routing
 EDGE_AGE = 2.0  # seconds for which the pods of istiod and the ingress gateway are taken as known
 LOOK_EVERY = 0.9  # seconds between two looks at what is under way
 LOOKS_TO_BE_SURE = 2
+INGRESS = "ingress"
 _ISTIOD = {"app": "istiod"}
 
 
@@ -59,7 +60,7 @@ class MeshView:
         if not service.spec.service_ports or not live.weights:
             return Mesh(live=live), ""
         host = host_of(service.metadata.name, service.metadata.namespace)
-        callers = await self._callers(service, known)
+        callers = [pod for pods in (await self.callers(service, known)).values() for pod in pods]
         weights = frozenset((r, w) for r, w in live.weights.items() if w > 0)
         wanted = Wanted(host, weights, live.subsets)
         carried = await self._carriers.look(wanted, callers, await self._istiods(), self._clock())
@@ -116,21 +117,22 @@ class MeshView:
             return {n: max(1, looks.busy.get(n, 0)) for n in leaving}
         return looks.busy
 
-    async def _callers(self, service: MeshService, known: Known) -> list[Pod]:
+    async def callers(self, service: MeshService, known: Known) -> dict[str, list[Pod]]:
+        """The pods that may call it, by service (`namespace/name`) or `ingress`."""
         own = service.metadata
-        pods: list[Object] = []
+        pods: dict[str, list[Object]] = {}
         for caller in service.spec.security.callers:
             if caller.ingress is not None and service.spec.expose:
-                pods += [p for p in await self._edge_pods() if _has(p, INGRESS_SELECTOR)]
+                pods[INGRESS] = [p for p in await self._edge_pods() if _has(p, INGRESS_SELECTOR)]
             elif caller.service is not None:
                 key = (caller.namespace or own.namespace, caller.service)
                 other = known.services.get(key)
                 if other is not None and _calls(other, service):
-                    pods += self._cache.pods(*key)
-        return [_pod(p) for p in pods if has_proxy(p)]
+                    pods["/".join(key)] = list(self._cache.pods(*key))
+        return {name: [pod_of(p) for p in found if has_proxy(p)] for name, found in pods.items()}
 
     async def _istiods(self) -> list[Pod]:
-        return [_pod(p) for p in await self._edge_pods() if _has(p, _ISTIOD) and _is_ready(p)]
+        return [pod_of(p) for p in await self._edge_pods() if _has(p, _ISTIOD) and _is_ready(p)]
 
     async def _edge_pods(self) -> list[Object]:
         at, pods = self._edge
@@ -146,7 +148,8 @@ def _calls(caller: MeshService, callee: MeshService) -> bool:
     return any(c.service == end.name and (c.namespace or own) == end.namespace for c in caller.spec.security.calls)
 
 
-def _pod(obj: Object) -> Pod:
+def pod_of(obj: Object) -> Pod:
+    """Where its proxy is asked."""
     return Pod(obj["metadata"]["namespace"], obj["metadata"]["name"], obj["status"]["podIP"])
 
 

@@ -30,7 +30,12 @@ def pods_by_revision(deployments: Iterable[Object], pods: Iterable[Object]) -> d
         wanted = deployment["spec"].get("replicas", 1)
         ready = (deployment.get("status") or {}).get("readyReplicas") or 0
         trouble = problem(by_revision.get(number, ()), deployment) if ready < wanted else ""
-        found[number] = Pods(wanted=wanted, ready=min(ready, wanted), problem=trouble)
+        found[number] = Pods(
+            wanted=wanted,
+            ready=min(ready, wanted),
+            problem=trouble,
+            restarts=sum(_restarts(pod) for pod in by_revision.get(number, ())),
+        )
     return found
 
 
@@ -88,6 +93,10 @@ def _containers(pod: Object) -> Iterator[tuple[int, str]]:
 
 def _crashed(container: Object) -> bool:
     return bool(container.get("restartCount")) and not container.get("ready") and container["name"] != _PROXY
+
+
+def _restarts(pod: Object) -> int:
+    return sum(c.get("restartCount") or 0 for c in _statuses(pod) if c["name"] != _PROXY)
 
 
 def _end(container: Object) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from seatrial.api.names import FINALIZER, delegate_name, revision_name
+from seatrial.api.names import ANNOTATION_VERB, FINALIZER, delegate_name, revision_name
 from seatrial.control.cache import Cache, Object, Written, controller_of
 from seatrial.control.configs import Configs, revision_object
 from seatrial.control.fleet import Fleet, Reading
@@ -40,6 +40,7 @@ from seatrial.kube.kinds import (
 from seatrial.render import Inputs, render
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings
+from seatrial.rollout.verbs import asked, is_answered
 from seatrial.rollout.world import Decision
 
 log = logging.getLogger(__name__)
@@ -164,6 +165,8 @@ class Reconciler:
             return False
         if decision.create is not None and sight.frozen is not None:
             await self._freeze(key, sight, decision.create)
+        if await self._take_verbs_off(key, sight):
+            return False
         await parts.teller.revisions(key, sight, decision)
         desired = render(_inputs(sight, decision, parts.fencing()))
         if decision.routing != sight.world.mesh.live:
@@ -193,6 +196,16 @@ class Reconciler:
         await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [f for f in finalizers if f != FINALIZER])
         self._ending.pop(raw["metadata"]["uid"], None)
         return True
+
+    async def _take_verbs_off(self, key: ServiceKey, sight: Sight) -> bool:
+        """A verb that was answered may be asked again: its annotation goes. Whether there was one."""
+        answered = {
+            r.spec.number for r in sight.world.revisions if (verb := asked(r)) is not None and is_answered(r, verb)
+        }
+        for raw in self._parts.cache.revisions(key.namespace, key.name) if answered else ():
+            if raw["spec"]["number"] in answered:
+                await self._parts.writer.without_annotation(key, raw, ANNOTATION_VERB)
+        return bool(answered)
 
     async def _freeze(self, key: ServiceKey, sight: Sight, number: int) -> None:
         parts = self._parts

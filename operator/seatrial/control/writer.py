@@ -93,6 +93,13 @@ class Writer:
         if finalizers or not meta.get("deletionTimestamp"):
             self._note(key, after, "finalizers")
 
+    async def without_annotation(self, key: Key, obj: Object, annotation: str) -> None:
+        """Take an annotation off, over the version that was seen."""
+        self._fencing()
+        kind, meta = kind_of(obj["apiVersion"], obj["kind"]), obj["metadata"]
+        patch = {"metadata": {"annotations": {annotation: None}, "resourceVersion": meta["resourceVersion"]}}
+        self._note(key, await self._kube.merge(kind, meta["name"], meta["namespace"], patch), "annotation")
+
     async def delete(self, obj: Object) -> None:
         """Delete one of ours."""
         self._fencing()

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from seatrial.api.base import seconds
 from seatrial.rollout.story import Story
-from seatrial.rollout.world import Decision, Routing, World, moment
+from seatrial.rollout.world import Decision, World, moment
 
 
 def leave(world: World, decision: Decision, story: Story) -> Decision:
@@ -30,7 +30,7 @@ def leave(world: World, decision: Decision, story: Story) -> Decision:
         subsets.add(decision.canary)
     known = set(story.statuses)
     subsets = {s for s in subsets if s in known or s in mesh.live.routed}
-    return replace(decision, routing=Routing(decision.routing.weights, frozenset(subsets)), scales=scales)
+    return replace(decision, routing=replace(decision.routing, subsets=frozenset(subsets)), scales=scales)
 
 
 def _has_pods(world: World, number: int) -> bool:

@@ -1,14 +1,15 @@
 """How an attempt is told: each change of phase or weight is one entry of its history and one Event, never one alone."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from seatrial.api.meshservice import Weight
-from seatrial.api.revision import Attempt, Entry, Phase, RevisionStatus
-from seatrial.rollout.world import Event, stamp
+from seatrial.api.revision import Answer, Attempt, Cause, Entry, Evidence, Phase, RevisionStatus
+from seatrial.rollout.world import Event, moment, stamp
 
 ENTRIES_KEPT = 50
 ATTEMPTS_KEPT = 5
+EVIDENCE_EVERY = timedelta(seconds=5)  # between two writes of what is still the same verdict
 
 _REASONS = {
     Phase.QUEUED: "RolloutQueued",
@@ -38,11 +39,19 @@ class Story:
         """The newest attempt of a revision, with what this decision changed so far."""
         return self.statuses[revision].attempt if revision in self.statuses else None
 
-    def begin(self, revision: int, reason: str) -> None:
-        """Append a new attempt; its number is the highest of all revisions plus one, so that order needs no clock."""
-        number = 1 + max((a.number for s in self.statuses.values() for a in s.attempts), default=0)
+    def newest(self) -> Attempt | None:
+        """The attempt that began last, of whatever revision."""
+        return max((a for s in self.statuses.values() for a in s.attempts), key=lambda a: a.number, default=None)
+
+    def begin(self, revision: int, reason: str, *, cause: Cause, template: int | None) -> None:
+        """Append a new attempt; its number is the highest of all revisions plus one, so that order needs no clock.
+
+        `template` is the revision that the spec asks for.
+        """
+        newest = self.newest()
+        number = 1 + (newest.number if newest is not None else 0)
         at = stamp(self.now)
-        attempt = Attempt(number=number, phase=Phase.STARTING, started_at=at)
+        attempt = Attempt(number=number, phase=Phase.STARTING, started_at=at, cause=cause, template=template)
         status = self.statuses[revision]
         self.statuses[revision] = status.model_copy(update={"attempts": [*status.attempts, attempt]})
         self._tell(revision, attempt, reason)
@@ -58,8 +67,10 @@ class Story:
                 "weight_since": at,
                 "verified_since": None,
             }
+        if attempt.phase is Phase.PAUSED and phase is Phase.SHIFTING:
+            update["verified_since"] = None  # the step has its time again
         if not phase.active:
-            update |= {"ended_at": at, "decision": reason, "outcome": None}
+            update |= {"ended_at": at, "decision": reason, "outcome": None, "held": False}
         self._tell(revision, attempt.model_copy(update=update), reason)
 
     def verify(self, revision: int) -> None:
@@ -73,6 +84,43 @@ class Story:
                     update={"weight": Weight(wanted=wanted, verified=wanted), "verified_since": stamp(self.now)}
                 ),
             )
+
+    def hold(self, revision: int, *, held: bool) -> None:
+        """Keep the newest attempt where it is until somebody says more, or let it go on."""
+        self._replace(revision, self._newest(revision).model_copy(update={"held": held}))
+
+    def promote(self, revision: int) -> None:
+        """Let the newest attempt go on without more evidence."""
+        self._replace(revision, self._newest(revision).model_copy(update={"held": False, "promoted": True}))
+
+    def weigh(self, revision: int, evidence: Evidence) -> None:
+        """Note what the attempt is judged by: with whatever else is told now, at another verdict, else now and then."""
+        attempt = self._newest(revision)
+        before = attempt.evidence
+        told = any(event.revision == revision for event in self.events)
+        if before and before.verdict == evidence.verdict and not told and self._is_fresh(before):
+            return
+        kept = evidence if attempt.phase.active else evidence.model_copy(update={"checkpoint": ""})
+        self._replace(revision, attempt.model_copy(update={"evidence": kept}))
+
+    def _is_fresh(self, evidence: Evidence) -> bool:
+        return bool(evidence.at) and self.now - moment(evidence.at) < EVIDENCE_EVERY
+
+    def answer(self, revision: int, asked: str, message: str, *, done: bool) -> None:
+        """Answer a verb."""
+        answer = Answer(asked=asked, at=stamp(self.now), done=done, message=message, open=True)
+        self._answered(revision, answer)
+        reason = "VerbDone" if done else "VerbRefused"
+        self.say(revision, reason, f"{asked.partition('/')[0]}: {message}", warning=not done)
+
+    def close_answer(self, revision: int) -> None:
+        """Note that the annotation of the verb that was answered is gone."""
+        answer = self.statuses[revision].answer
+        if answer is not None and answer.open:
+            self._answered(revision, answer.model_copy(update={"open": False}))
+
+    def _answered(self, revision: int, answer: Answer) -> None:
+        self.statuses[revision] = self.statuses[revision].model_copy(update={"answer": answer})
 
     def drain(self, revision: int, *, idle: bool) -> None:
         """Start the clock of a revision that the proxies send nothing any more, or clear it where they do."""

@@ -9,37 +9,114 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from seatrial.api.meshservice import MeshService
-from seatrial.api.revision import Revision, RevisionStatus
+from seatrial.api.revision import Evidence, Revision, RevisionStatus
 
 Migration = Literal["running", "done", "failed"]
 
 
 @dataclass(frozen=True)
 class Pods:
-    """What a revision's Deployment has: `wanted` is its spec.replicas, `problem` says why pods aren't ready."""
+    """What a revision's Deployment has: `wanted` is its spec.replicas, `problem` says why pods aren't ready.
+
+    `restarts` counts those of the containers of the pods that are there, the proxy's left out.
+    """
 
     wanted: int = 0
     ready: int = 0
     problem: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A revision that gets a copy of so many percent of the safe requests; what it answers is thrown away."""
+
+    revision: int
+    percent: int
+
+
+@dataclass(frozen=True)
+class Sticky:
+    """Users who stay with the revision that they were drawn to: a cookie names the canary, or the step of their draw.
+
+    A step is named by its weight, which no other step of an attempt has. `earlier` are the weights of the steps before
+    the present one. `attempt` is the attempt's number: what was drawn in another one says nothing.
+    """
+
+    canary: int
+    attempt: int
+    earlier: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """What one route does: parts of its requests by revision, zeros left out, and the copies that it sends."""
+
+    parts: frozenset[tuple[int, int]]
+    mirror: Mirror | None = None
+
+    @classmethod
+    def of(cls, parts: Mapping[int, int], mirror: Mirror | None = None) -> "Split":
+        """Of weights by revision."""
+        return cls(frozenset((revision, part) for revision, part in parts.items() if part > 0), mirror)
 
 
 @dataclass(frozen=True)
 class Routing:
-    """What the mesh objects say: percent of requests by revision (summing to 100, or empty), and the subsets."""
+    """What the mesh objects say: percent of requests by revision (summing to 100, or empty), and the subsets.
+
+    `marked` is the revision that gets the requests which the rollout's match picks, whatever the weights.
+    """
 
     weights: Mapping[int, int] = field(default_factory=dict)
     subsets: frozenset[int] = frozenset()
+    marked: int | None = None
+    mirror: Mirror | None = None
+    sticky: Sticky | None = None
 
     def __post_init__(self) -> None:
         if self.weights and sum(self.weights.values()) != 100:
             raise ValueError(f"weights {dict(self.weights)} sum to {sum(self.weights.values())}, not to 100")
         if missing := self.routed - self.subsets:
             raise ValueError(f"revisions {sorted(missing)} are routed without a subset")
+        if self.sticky is not None and len(self.shares) != 2:
+            raise ValueError(f"users stay with one of two revisions, and weights are {dict(self.weights)}")
+
+    @property
+    def shares(self) -> dict[int, int]:
+        """Percent of requests by revision, zeros left out."""
+        return {revision: weight for revision, weight in sorted(self.weights.items()) if weight > 0}
 
     @property
     def routed(self) -> frozenset[int]:
         """Revisions that get requests."""
-        return frozenset(r for r, w in self.weights.items() if w > 0)
+        beside = (self.marked, self.mirror.revision if self.mirror else None)
+        return frozenset((*self.shares, *(r for r in beside if r is not None)))
+
+    @property
+    def splits(self) -> frozenset[Split]:
+        """What the routes do, all routes taken together: each route does one of these, each is done by some route."""
+        found = {Split.of(self.shares)}
+        if self.marked is not None:
+            found.add(Split.of({self.marked: 100}))
+        if self.mirror is not None:
+            found.add(Split.of(self.shares, self.mirror))
+        if self.sticky is not None:
+            found |= {Split.of({revision: 100}) for revision in self.shares}
+            found |= {Split.of(self.drawn_from(weight)) for weight in self.sticky.earlier}
+        return frozenset(found)
+
+    def drawn_from(self, weight: int) -> dict[int, int]:
+        """How users are drawn who stayed with stable when the canary had `weight` percent: parts, not percent.
+
+        The canary had w of all users and shall have w′, so of those 100 − w it takes w′ − w; the rest, 100 − w′, stays.
+        """
+        if self.sticky is None:
+            raise ValueError("nobody is drawn where nobody stays")
+        canary = self.sticky.canary
+        return {
+            revision: max(share - weight, 0) if revision == canary else share for revision, share in self.shares.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -60,12 +137,31 @@ class Mesh:
         return not self.waiting_for
 
 
+Finding = Literal["Wait", "Better", "Worse", "Noisy", "NoData", "Suspect"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the evidence of an attempt says by now.
+
+    `allowed` is the greatest weight in percent that it supports, `requests` how many the new revision answered since
+    the weight last changed, `evidence` what the status tells of it. `Better` means good enough for some next weight.
+    """
+
+    finding: Finding
+    reason: str
+    allowed: int
+    requests: int
+    evidence: Evidence
+
+
 @dataclass(frozen=True)
 class World:
     """One MeshService as it is now.
 
     `service` holds the accepted spec; `template_hash` is the hash of its template with the configs it refers to.
-    `judge` is False when nobody judges rollouts (the janitor): what is active then goes back to stable.
+    `judge` is False when nobody judges rollouts (the janitor): what is active then goes back to stable. `verdict` is
+    that on the attempt under way, None where there is no analysis or nothing was looked at yet.
     """
 
     service: MeshService
@@ -76,6 +172,7 @@ class World:
     now: datetime
     migrations: Mapping[int, Migration] = field(default_factory=dict)
     judge: bool = True
+    verdict: Verdict | None = None
 
     def revision(self, number: int | None) -> Revision | None:
         """The Revision of that number, if it is there."""

@@ -37,7 +37,7 @@ by betting (2024); Berger, Multiparameter hypothesis testing and acceptance samp
 """
 
 from seatrial.stats.checkpoint import dump, load
-from seatrial.stats.judge import allows, evidence, largest_weight, lower, upper, worse
+from seatrial.stats.judge import above_limit, allows, evidence, largest_weight, lower, upper, worse
 from seatrial.stats.placebo import Placebo
 from seatrial.stats.plan import Plan, Tuning
 from seatrial.stats.spending import share
@@ -49,6 +49,7 @@ __all__ = [
     "Plan",
     "State",
     "Tuning",
+    "above_limit",
     "allows",
     "begin",
     "dump",

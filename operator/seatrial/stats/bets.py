@@ -110,6 +110,11 @@ def exceed(limit: float, alternatives: Array, requests: Array, bad: Array) -> Ar
     return np.asarray(bad * np.log(alternatives / limit) + (requests - bad) * np.log((1 - alternatives) / (1 - limit)))
 
 
-def temper(growth: Array, cap: float, beyond: float) -> Array:
-    """Of growth above `cap` only the part `beyond` counts: one bad second can't decide unless it is overwhelming."""
-    return np.where(growth > cap, cap + beyond * (growth - cap), growth)
+def temper(growth: Array, requests: Array, cap: float, beyond: float) -> Array:
+    """Of growth above `cap` only a part counts, which shrinks with the requests of a block.
+
+    Failures of the same second may have one cause, and the more requests fall into it the more of them: so one bad
+    second can't decide alone unless it is overwhelming. `beyond` is the part for up to 5 requests.
+    """
+    part = beyond * 5 / np.maximum(requests, 5)
+    return np.where(growth > cap, cap + part * (growth - cap), growth)

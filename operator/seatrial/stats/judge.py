@@ -28,6 +28,11 @@ def worse(plan: Plan, state: State, alpha: float) -> Truth:
     return np.asarray(evidence(plan, state) >= -np.log(alpha))
 
 
+def above_limit(state: State, alpha: float) -> Truth:
+    """Whether the limit alone, by its half of the evidence, shows the canary to be above it."""
+    return np.asarray(state.limit_wealth[..., 0] - np.log(2) >= -np.log(alpha))
+
+
 def lower(plan: Plan, state: State, alpha: float) -> Array:
     """Bound that canary minus stable is above, at every moment at once with probability 1 - alpha."""
     rejected = state.peak[..., : len(plan.lower)] >= -np.log(alpha)

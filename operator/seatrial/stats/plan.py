@@ -31,8 +31,8 @@ class Tuning:
     better: tuple[tuple[float, float], ...] = ((CASH, 0.1), (0.5, 0.2), (1, 0.7))
     worse_leak: float = 0.004
     better_leak: float = 0.001
-    cap: float = 2.5
-    beyond: float = 0.25
+    cap: float = 3.0
+    beyond: float = 0.5
     half_life: float = 20.0
     prior: tuple[float, float] = (0.1, 50.0)
     recent: float = 10.0

@@ -95,7 +95,7 @@ def _compare(plan: Plan, state: State, now: Array) -> State:
         (np.where(ready, canary, 1.0), canary_bad * one),
         (np.where(ready, stable, 1.0), stable_bad * one),
     )
-    growth = temper(factor, tuning.cap, tuning.beyond) * one
+    growth = temper(factor, canary, tuning.cap, tuning.beyond) * one
     leak = _leak(bets.leak, state.blocks[..., :1]) * one
     stakes = (state.share + leak * (bets.prior - state.share)) * np.exp(growth)
     sums = np.add.reduceat(stakes, bets.starts, axis=-1)
@@ -123,7 +123,7 @@ def _limit(plan: Plan, state: State, now: Array) -> State:
         return replace(state, recent=recent)
     ill = (stable_bad > plan.limit * stable) | (recent[..., :1] > plan.limit * recent[..., 1:])
     one = np.where(ill | (canary <= 0), 0.0, 1.0)
-    growth = temper(exceed(plan.least, plan.excesses, canary, canary_bad), tuning.cap, tuning.beyond) * one
+    growth = temper(exceed(plan.least, plan.excesses, canary, canary_bad), canary, tuning.cap, tuning.beyond) * one
     leak = _leak(tuning.worse_leak, state.blocks[..., 1:]) * one
     stakes = (state.limit_share + leak * (plan.excess_prior - state.limit_share)) * np.exp(growth)
     total = stakes.sum(axis=-1, keepdims=True)

@@ -1,0 +1,207 @@
+"""What an attempt is judged by: looks go in, a verdict with its numbers comes out at any moment.
+
+Each objective is a share of bad requests and has a sequential test of its own (`seatrial.stats`) for each of two
+promises: an equal revision is rolled back, and a worse one promoted, no oftener than `confidence` leaves room for. That
+room is split over the objectives. Silence is never a pass: without requests nothing is allowed, and that is said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from seatrial import stats
+from seatrial.api.revision import Evidence, Share, SloEvidence
+from seatrial.api.rollouts import Analysis
+from seatrial.rollout import sentences
+from seatrial.rollout.evidence import Counters, Look, Tally
+from seatrial.rollout.objectives import Objective, objectives
+from seatrial.rollout.sentences import Figures
+from seatrial.rollout.world import Finding, Verdict, stamp
+
+SILENCE = 10.0  # seconds without a request of the canary after which that is what is said
+_NOTHING = Share()
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is judged and by which rules. `policy` names the rules: under others, counting begins anew."""
+
+    attempt: int
+    canary: int
+    stable: int
+    analysis: Analysis
+    steps: tuple[int, ...]
+    policy: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of one objective: the test, and the sums that are told."""
+
+    state: stats.State
+    canary: Share = _NOTHING
+    stable: Share = _NOTHING
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All that is known of a case: a value that the next look makes another one of.
+
+    `weight` is the canary's at the last look and `requests` what it answered since it had that weight; `quiet` are the
+    seconds since its last request; `callers` has its failed requests by the service that called.
+    """
+
+    case: Case
+    since: str
+    seen: Mapping[str, Seen]
+    placebo: stats.Placebo
+    restarts: int = 0
+    weight: int = 0
+    requests: int = 0
+    quiet: float = 0.0
+    callers: Mapping[str, Share] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+    suspect: tuple[str, ...] = ()
+    counters: Counters = field(default_factory=dict)
+
+
+def open_ledger(case: Case, now: datetime, *, restarts: int = 0) -> Ledger:
+    """Nothing was seen yet. `restarts` counts the ledgers of this attempt that were closed before it."""
+    seen = {o.name: Seen(stats.begin(o.plan)) for o in objectives(case.analysis, case.steps)}
+    placebo = stats.Placebo.of(case.analysis.tolerate_percent_points / 100)
+    return Ledger(case, stamp(now), seen, placebo, restarts=restarts)
+
+
+def enter(ledger: Ledger, look: Look, weight: int) -> Ledger:
+    """The ledger after a look, while the canary has that weight."""
+    case = ledger.case
+    seen = {
+        o.name: _count(o, ledger.seen[o.name], look, case) for o in objectives(case.analysis, case.steps)
+    }  # each request is in one look only
+    arrived = look.of(case.canary).requests
+    return replace(
+        ledger,
+        seen=seen,
+        placebo=ledger.placebo.observe(
+            {pod: (tally.requests, tally.failed) for pod, tally in look.stable_pods.items()}, _length(look)
+        ),
+        weight=weight,
+        requests=arrived + (ledger.requests if weight == ledger.weight else 0),
+        quiet=0.0 if arrived else ledger.quiet + look.seconds,
+        callers=_by_caller(ledger, look),
+        silent=look.silent,
+        suspect=tuple(sorted({*ledger.suspect, *look.suspect})),
+        counters=look.counters,
+    )
+
+
+def judge(ledger: Ledger, now: datetime) -> Verdict:
+    """What the evidence says by now."""
+    analysis = ledger.case.analysis
+    room = 1 - analysis.confidence / 100
+    tested = objectives(analysis, ledger.case.steps)
+    alphas = {o.name: stats.share(room, o.part, ledger.restarts) for o in tested}
+    noisy = ledger.placebo.alarmed
+    harmful = next((o for o in tested if _is_worse(ledger.seen[o.name], o, alphas[o.name], noisy=noisy)), None)
+    passing = stats.share(room, 1.0, ledger.restarts)  # all must pass, so each may use all of the room
+    weights = {o.name: float(stats.largest_weight(o.plan, ledger.seen[o.name].state, passing)) for o in tested}
+    decisive = harmful or min(tested, key=lambda o: weights[o.name])
+    hindered = _hindrance(ledger, noisy=noisy)
+    finding, hindrance = hindered or ("Wait", "")
+    allowed = 0 if hindered else int(min(weights.values()))
+    if harmful:
+        finding = "Worse"
+    elif allowed > ledger.weight:
+        finding = "Better"
+    slos = {o.name: _figures(ledger, o, alphas[o.name], passing) for o in tested}
+    reason = _reason(ledger, decisive, slos[decisive.name], finding, hindrance)
+    evidence = Evidence(
+        since=ledger.since,
+        at=stamp(now),
+        verdict=finding,
+        reason=reason,
+        confidence=analysis.confidence,
+        slos=list(slos.values()),
+        silent=list(ledger.silent),
+        restarts=ledger.restarts,
+    )
+    return Verdict(finding, reason, allowed, ledger.requests, evidence)
+
+
+def _count(objective: Objective, seen: Seen, look: Look, case: Case) -> Seen:
+    canary, stable = objective.count(look, case.canary), objective.count(look, case.stable)
+    block = stats.Block(canary.total, canary.bad, stable.total, stable.bad, _length(look))
+    state = stats.observe(objective.plan, seen.state, block)
+    return Seen(state, _sum(seen.canary, canary), _sum(seen.stable, stable))
+
+
+def _length(look: Look) -> float:
+    """Seconds, never none: the first look after a start has no look before it."""
+    return max(look.seconds, 0.1)
+
+
+def _is_worse(seen: Seen, objective: Objective, alpha: float, *, noisy: bool) -> bool:
+    """Under noise the limit alone counts."""
+    if noisy:
+        return objective.limit is not None and bool(stats.above_limit(seen.state, alpha))
+    return bool(stats.worse(objective.plan, seen.state, alpha))
+
+
+def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
+    """Why nothing may be allowed, whatever the numbers are."""
+    requests = ledger.seen["errors"].canary.total
+    least = ledger.case.analysis.min_requests
+    hindrances: list[tuple[bool, Finding, str]] = [
+        (bool(ledger.suspect), "Suspect", f"counters of {_names(ledger.suspect)} fell though the proxy is the same"),
+        (noisy, "Noisy", "pods of the stable revision differ among themselves as much as a bad revision would"),
+        (not requests, "NoData", "no request reached the canary yet"),
+        (ledger.quiet >= SILENCE, "NoData", f"no request reached the canary for {ledger.quiet:.0f} s"),
+        (bool(ledger.silent), "Wait", f"{_names(ledger.silent)} can't be asked"),
+        (requests < least, "Wait", f"{least - requests} more requests of {least} needed"),
+    ]
+    return next(((finding, why) for holds, finding, why in hindrances if holds), None)
+
+
+def _reason(ledger: Ledger, objective: Objective, seen: SloEvidence, finding: Finding, hindrance: str) -> str:
+    analysis = ledger.case.analysis
+    figures = Figures(seen, objective.bad, objective.limit, analysis.confidence)
+    if finding == "Worse":
+        return sentences.worse(figures, tolerated=analysis.tolerate_percent_points) + _one_witness(ledger)
+    if not seen.canary.total:
+        return hindrance
+    return "; ".join(part for part in (sentences.bounded(figures), hindrance) if part)
+
+
+def _one_witness(ledger: Ledger) -> str:
+    """One caller that alone decides is named: a caller can lie about its own calls."""
+    failing = [name for name, share in ledger.callers.items() if share.bad]
+    calling = [name for name, share in ledger.callers.items() if share.total]
+    return f", all seen by {failing[0]}" if len(failing) == 1 and len(calling) > 1 else ""
+
+
+def _figures(ledger: Ledger, objective: Objective, alpha: float, passing: float) -> SloEvidence:
+    seen = ledger.seen[objective.name]
+    return SloEvidence(
+        name=objective.name,
+        canary=seen.canary,
+        stable=seen.stable,
+        lower=round(100 * float(stats.lower(objective.plan, seen.state, alpha)), 3),
+        upper=round(100 * float(stats.upper(objective.plan, seen.state, passing)), 3),
+    )
+
+
+def _by_caller(ledger: Ledger, look: Look) -> dict[str, Share]:
+    found = dict(ledger.callers)
+    for caller, tallies in look.by_caller.items():
+        tally = tallies.get(ledger.case.canary, Tally())
+        found[caller] = _sum(found.get(caller, _NOTHING), Share(total=tally.requests, bad=tally.failed))
+    return found
+
+
+def _sum(one: Share, other: Share) -> Share:
+    return Share(total=one.total + other.total, bad=one.bad + other.bad)
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"

@@ -1,0 +1,121 @@
+"""One decision while it is made: what was seen, what was told so far, and the questions that all its parts ask."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from seatrial.api.base import seconds
+from seatrial.api.revision import Attempt, Phase, RevisionStatus
+from seatrial.rollout import capacity, steps
+from seatrial.rollout.story import Story
+from seatrial.rollout.world import Mirror, Routing, Sticky, World, moment
+
+Extras = tuple[int | None, Mirror | None, Sticky | None]
+
+
+def stable_of(statuses: Mapping[int, RevisionStatus]) -> int | None:
+    """The revision that succeeded last, by attempt number, never by time."""
+    succeeded = [(a.number, n) for n, s in statuses.items() for a in s.attempts if a.phase is Phase.SUCCEEDED]
+    return max(succeeded)[1] if succeeded else None
+
+
+class Helm:
+    """The state of one decision while it is made."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.spec = world.service.spec
+        self.rollout = self.spec.rollout
+        self.story = Story(world.now, {r.spec.number: r.status for r in world.revisions})
+        self.target = next((r.spec.number for r in world.revisions if r.spec.hash == world.template_hash), None)
+        self.live = world.mesh.live
+        self.stable = self.find_stable()
+        self.judged: int | None = None  # the revision that the world's verdict is about
+        self.pods_ahead = 0  # the canary's replicas: for its weight, and already for the next one
+
+    def find_stable(self) -> int | None:
+        """The one that succeeded last; where none has, what has the traffic and isn't on trial.
+
+        That is a first one that was superseded, or one whose Revision somebody deleted.
+        """
+        routed = {n: w for n, w in self.live.weights.items() if not self._on_trial(n)}
+        heaviest = max(routed, key=lambda n: (routed[n], n), default=None)
+        return stable_of(self.story.statuses) or heaviest
+
+    def _on_trial(self, number: int) -> bool:
+        attempt = self.story.attempt(number)
+        return attempt is not None and attempt.phase.active
+
+    def canary(self) -> int | None:
+        """The revision whose attempt is under way. There is at most one."""
+        for number, status in self.story.statuses.items():
+            if status.attempt is not None and status.attempt.phase.active:
+                return number
+        return None
+
+    def attempt(self, number: int) -> Attempt:
+        """The newest attempt of a revision that has one."""
+        attempt = self.story.attempt(number)
+        if attempt is None:
+            raise LookupError(f"revision {number} has no attempt")
+        return attempt
+
+    def beside(self) -> str:
+        """How a new attempt begins, in words."""
+        return "as the first one" if self.stable is None else f"beside stable revision {self.stable}"
+
+    def go_back(self, canary: int, outcome: Phase, reason: str) -> None:
+        """Take all traffic from it."""
+        if self.attempt(canary).weight.wanted == 0 and canary not in self.live.routed:
+            self.story.move(canary, outcome, 0, reason)  # it never had traffic, so there is nothing to wait for
+        else:
+            self.story.move(canary, Phase.ROLLING_BACK, 0, reason, outcome=outcome)
+
+    def verify(self, canary: int, attempt: Attempt) -> None:
+        """Note that the callers' proxies carry what was asked for, where they do."""
+        seen = self.live.weights.get(canary, 0)
+        started = attempt.phase is not Phase.STARTING
+        there = self.live.weights and seen == attempt.weight.wanted and self.extras(canary) == _extras_of(self.live)
+        if started and there and self.world.mesh.settled:
+            self.story.verify(canary)
+
+    def finish_going_back(self, canary: int, attempt: Attempt) -> None:
+        """End the attempt once no caller can send it anything."""
+        if self.world.mesh.settled and canary not in self.live.routed:
+            reason = attempt.history[-1].reason if attempt.history else ""
+            self.story.move(canary, attempt.outcome or Phase.ROLLED_BACK, 0, reason)
+
+    def extras(self, canary: int | None) -> Extras:
+        """Which requests go to the canary beside its weight, or stay with it."""
+        attempt = self.story.attempt(canary) if canary is not None else None
+        running = {Phase.SHIFTING, Phase.PAUSED}
+        if canary is None or attempt is None or self.stable is None or attempt.phase not in running:
+            return None, None, None
+        strategy, weight = self.rollout.strategy, attempt.weight.wanted
+        unseen = weight == 0 and canary in self.live.subsets
+        marked = canary if unseen and strategy in {"blueGreen", "abTest"} else None
+        mirror = Mirror(canary, self.rollout.mirror_percent) if unseen and strategy == "mirror" else None
+        sticky = None
+        if self.rollout.affinity is not None and strategy == "canary" and 0 < weight < 100:
+            earlier = sorted({entry.weight for entry in attempt.history if 0 < entry.weight < weight})
+            sticky = Sticky(canary, attempt.number, tuple(earlier))
+        return marked, mirror, sticky
+
+    def following(self, attempt: Attempt, weight: int) -> int:
+        """The weight after `weight`. Where stable serves nobody, it is all of it."""
+        nothing_to_protect = self.stable is not None and self.world.pods_of(self.stable).ready == 0
+        if nothing_to_protect:
+            return 100
+        return steps.following(self.rollout, attempt, weight, self.world.verdict)
+
+    def late(self, since: str, duration: str) -> bool:
+        """Whether so much time has passed."""
+        return self.world.now - moment(since) >= timedelta(seconds=seconds(duration))
+
+    def needed(self, weight: int) -> int:
+        """Replicas for so many percent of the traffic."""
+        stable_wanted = self.world.pods_of(self.stable).wanted
+        return capacity.needed(capacity.full(self.spec, stable_wanted), weight)
+
+
+def _extras_of(routing: Routing) -> Extras:
+    return routing.marked, routing.mirror, routing.sticky

@@ -1,0 +1,63 @@
+"""A verdict in one sentence, with its numbers: what was seen of both revisions, and how sure that is."""
+
+from dataclasses import dataclass
+
+from seatrial.api.revision import Share, SloEvidence
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is told of one objective. `bad` says in words what a bad request is, `limit` is in percent."""
+
+    seen: SloEvidence
+    bad: str
+    limit: float | None
+    confidence: float
+
+
+def worse(figures: Figures, *, tolerated: float) -> str:
+    """Why it must go, as what was compared says it, or else the limit."""
+    lower = figures.seen.lower
+    if lower > tolerated and figures.seen.stable.total:
+        why = f"worse by at least {_points(lower)} at {_sure(figures)}"
+    else:
+        why = f"more than the {_number(figures.limit or 0.0)} % allowed at {_sure(figures)}"
+    return f"{counts(figures)}, {why}"
+
+
+def bounded(figures: Figures) -> str:
+    """How bad it can be at most."""
+    upper = figures.seen.upper
+    if upper >= 100:
+        return f"{counts(figures)}: too few to bound the difference"
+    if upper <= 0:
+        return f"{counts(figures)}, better than stable at {_sure(figures)}"
+    return f"{counts(figures)}, worse by at most {_points(upper)} at {_sure(figures)}"
+
+
+def counts(figures: Figures) -> str:
+    """So many of so many, on both sides."""
+    canary, stable = figures.seen.canary, figures.seen.stable
+    said = f"canary {_of(canary)} {figures.bad}{_percent(canary)}"
+    return f"{said}, stable {_of(stable, short=True)}{_percent(stable)}" if stable.total else f"{said}, stable had none"
+
+
+def _of(share: Share, *, short: bool = False) -> str:
+    return f"{share.bad:,} of {share.total:,}" + ("" if short else " requests")
+
+
+def _percent(share: Share) -> str:
+    return f" ({_number(100 * share.bad / share.total)} %)" if share.bad and share.total else ""
+
+
+def _points(points: float) -> str:
+    return "1 point" if _number(points) == "1" else f"{_number(points)} points"
+
+
+def _sure(figures: Figures) -> str:
+    return f"{_number(figures.confidence)} %"
+
+
+def _number(value: float) -> str:
+    """Two digits that matter: 7.2, 0.03, 12."""
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"

@@ -1,0 +1,210 @@
+"""What a rollout does with a verdict: on, back, or held, and never on without one."""
+
+from typing import Any
+
+import pytest
+
+from seatrial.api.revision import Phase
+from support.sea import Sea, a_service
+
+
+def a_sea(**rollout: Any) -> Sea:
+    sea = Sea(a_service(rollout={"steps": [10, 50], "hold": "1s", "analysis": {}} | rollout)).sail()
+    sea.sees("Wait")
+    sea.change("two")
+    return sea
+
+
+def look(sea: Sea, times: int) -> Sea:
+    for _ in range(times):
+        sea.look()
+    return sea
+
+
+def test_nothing_is_routed_before_the_callers_were_looked_at_once() -> None:
+    sea = a_sea()
+    sea.verdict = None
+    look(sea, 20)
+    assert sea.phase(2) is Phase.STARTING
+
+
+def test_no_step_is_taken_without_evidence() -> None:
+    sea = a_sea()
+    look(sea, 100)
+    assert sea.story(2) == [("Starting", 0), ("Shifting", 10)]
+
+
+def test_a_step_is_taken_as_soon_as_the_evidence_allows_its_weight() -> None:
+    sea = a_sea()
+    look(sea, 20)
+    sea.sees("Better", allowed=50)
+    look(sea, 20)
+    assert dict(sea.routing.weights) == {1: 50, 2: 50}
+
+
+def test_worse_goes_back_at_once_and_says_why_and_after_how_long() -> None:
+    sea = a_sea()
+    look(sea, 10)
+    sea.sees("Worse", reason="canary 37 of 512 requests failed (7.2 %)")
+    sea.look()
+    assert dict(sea.routing.weights) == {1: 100}
+    sea.sail()
+    attempt = sea.revisions[2].status.attempt
+    assert attempt
+    assert attempt.phase is Phase.ROLLED_BACK
+    assert attempt.decision.startswith("canary 37 of 512 requests failed (7.2 %), rolled back after ")
+    assert attempt.decision.endswith(" s at 10 %")
+
+
+def test_worse_at_all_traffic_still_goes_back_while_stable_is_there() -> None:
+    sea = a_sea(steps=[])
+    sea.sees("Better", allowed=100)
+    sea.until(Phase.PROMOTING, 2)
+    sea.sees("Worse")
+    sea.sail()
+    assert sea.phase(2) is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("chosen", "phase", "weights"),
+    [
+        ("pause", Phase.PAUSED, {1: 90, 2: 10}),
+        ("rollback", Phase.ROLLED_BACK, {1: 100}),
+        ("promote", Phase.SHIFTING, {1: 50, 2: 50}),
+    ],
+)
+def test_a_step_without_a_verdict_in_its_time_does_what_was_asked_for(
+    chosen: str, phase: Phase, weights: dict[int, int]
+) -> None:
+    sea = a_sea(analysis={"stepTimeout": "60s", "onInconclusive": chosen})
+    look(sea, 80)
+    assert sea.phase(2) is phase
+    assert dict(sea.routing.weights) == weights
+
+
+@pytest.mark.parametrize(
+    ("chosen", "phase", "weights"),
+    [
+        ("wait", Phase.SHIFTING, {1: 90, 2: 10}),
+        ("pause", Phase.PAUSED, {1: 90, 2: 10}),
+        ("promote", Phase.SHIFTING, {1: 50, 2: 50}),
+    ],
+)
+def test_a_step_without_traffic_does_what_was_asked_for(chosen: str, phase: Phase, weights: dict[int, int]) -> None:
+    sea = a_sea(analysis={"stepTimeout": "60s", "onNoTraffic": chosen, "onInconclusive": "rollback"})
+    sea.sees("NoData", requests=0)
+    look(sea, 80)
+    assert sea.phase(2) is phase
+    assert dict(sea.routing.weights) == weights
+
+
+def test_a_step_that_was_paused_for_want_of_a_verdict_has_its_time_again_when_resumed() -> None:
+    sea = a_sea(analysis={"stepTimeout": "30s"})
+    sea.until(Phase.PAUSED, 2)
+    sea.ask(2, "resume")
+    look(sea, 20)
+    assert sea.phase(2) is Phase.SHIFTING
+
+
+def test_where_no_steps_are_given_the_evidence_chooses_the_weights() -> None:
+    sea = a_sea(steps=[])
+    seen = []
+    for allowed in (5, 6, 20, 21, 60, 100):
+        sea.sees("Better", allowed=allowed)
+        look(sea, 8)
+        seen.append(sea.routing.weights.get(2, 0))
+    assert seen == [5, 5, 20, 20, 60, 100]
+
+
+def test_a_weight_waits_for_the_pods_that_it_needs() -> None:
+    sea = a_sea(steps=[10, 100 - 1])
+    sea.until(Phase.SHIFTING, 2)
+    sea.ready_after = 10_000
+    sea.sees("Better", allowed=100)
+    look(sea, 30)
+    assert dict(sea.routing.weights) == {1: 90, 2: 10}
+
+
+def test_the_evidence_is_kept_with_the_attempt_and_written_every_five_seconds_only() -> None:
+    sea = a_sea()
+    look(sea, 10)
+    written = set()
+    for _ in range(20):
+        sea.sees("Wait")
+        sea.look()
+        attempt = sea.revisions[2].status.attempt
+        assert attempt
+        assert attempt.evidence
+        written.add(attempt.evidence.at)
+    assert 4 <= len(written) <= 5
+
+
+def test_a_revision_whose_containers_keep_restarting_goes_back() -> None:
+    sea = a_sea(analysis=None)
+    sea.until(Phase.SHIFTING, 2)
+    sea.restarts[2] = 3
+    sea.look()
+    assert "restarted 3 times" in sea.revisions[2].status.message
+    assert dict(sea.routing.weights) == {1: 100}
+
+
+def test_blue_green_is_tried_on_marked_requests_and_then_gets_all() -> None:
+    sea = a_sea(strategy="blueGreen")
+    look(sea, 20)
+    assert sea.routing.marked == 2
+    assert dict(sea.routing.weights) == {1: 100}
+    assert sea.pods[2].wanted == 4
+    sea.sees("Better", allowed=100)
+    sea.sail()
+    assert sea.story(2) == [("Starting", 0), ("Shifting", 0), ("Promoting", 100), ("Succeeded", 100)]
+    assert sea.routing.marked is None
+
+
+def test_blue_green_keeps_the_old_side_for_the_hold() -> None:
+    sea = a_sea(strategy="blueGreen", hold="30s")
+    sea.sees("Better", allowed=100)
+    sea.until(Phase.PROMOTING, 2)
+    look(sea, 20)
+    assert sea.phase(2) is Phase.PROMOTING
+    assert sea.pods[1].wanted == 4
+
+
+def test_marked_requests_of_a_worse_revision_end_before_the_public_gets_any() -> None:
+    sea = a_sea(strategy="blueGreen")
+    look(sea, 20)
+    sea.sees("Worse")
+    sea.sail()
+    assert sea.phase(2) is Phase.ROLLED_BACK
+    assert sea.routing.marked is None
+
+
+def test_an_ab_test_gives_matching_users_to_the_new_revision_until_it_is_decided() -> None:
+    sea = a_sea(strategy="abTest", match=[{"headers": {"x-group": {"exact": "b"}}}])
+    look(sea, 20)
+    assert sea.routing.marked == 2
+    sea.ask(2, "abort")
+    sea.sail()
+    assert sea.phase(2) is Phase.ABORTED
+    assert sea.routing.marked is None
+
+
+def test_a_mirror_comes_before_the_steps() -> None:
+    sea = a_sea(strategy="mirror")
+    look(sea, 20)
+    assert sea.routing.mirror
+    assert sea.routing.mirror.revision == 2
+    sea.sees("Better", allowed=10)
+    look(sea, 10)
+    assert sea.routing.mirror is None
+    assert dict(sea.routing.weights) == {1: 90, 2: 10}
+
+
+def test_affinity_knows_the_weights_of_the_steps_before() -> None:
+    sea = a_sea(affinity={})
+    sea.sees("Better", allowed=50)
+    look(sea, 20)
+    assert sea.routing.sticky
+    assert sea.routing.sticky.earlier == (10,)
+    sea.sees("Better", allowed=100)
+    sea.sail()
+    assert sea.routing.sticky is None
