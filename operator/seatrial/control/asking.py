@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from seatrial.evidence.ask import Absent, Refused, Unanswered
+from seatrial.evidence.ask import Absent, Pod, Refused, Unanswered
 from seatrial.kube.errors import ApiFailure, Forbidden, NotFound
 from seatrial.kube.reach import PodReach
 
@@ -22,21 +22,15 @@ class Asking:
         self._reach = reach
         self._istiod = istiod.rstrip("/")
 
-    async def get(  # an address has as many parts
-        self,
-        *,
-        namespace: str,
-        pod: str,
-        ip: str,
-        port: int,
-        path: str,
-    ) -> bytes:
+    async def get(self, pod: Pod, *, port: int, path: str) -> bytes:
         """The body of a 200."""
         try:
             if port == ISTIOD_PORT and self._istiod:
                 return await self._reach.fetch(f"{self._istiod}{path}")
             said = _introduction() if port == ISTIOD_PORT else {}
-            return await self._reach.get(namespace=namespace, pod=pod, ip=ip, port=port, path=path, headers=said)
+            return await self._reach.get(
+                namespace=pod.namespace, pod=pod.name, ip=pod.ip, port=port, path=path, headers=said
+            )
         except Forbidden as error:
             raise Refused(error.message) from error
         except NotFound as error:

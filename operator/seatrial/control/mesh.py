@@ -14,6 +14,7 @@ from seatrial.evidence.ask import Ask, Pod
 from seatrial.evidence.carried import Carriers, Wanted
 from seatrial.evidence.endpoints import Endpoints
 from seatrial.evidence.envoy import Traffic
+from seatrial.evidence.question import INGRESS
 from seatrial.kube.client import Kube
 from seatrial.kube.kinds import POD
 from seatrial.rollout.world import Mesh, Routing
@@ -21,7 +22,6 @@ from seatrial.rollout.world import Mesh, Routing
 EDGE_AGE = 2.0  # seconds for which the pods of istiod and the ingress gateway are taken as known
 LOOK_EVERY = 0.9  # seconds between two looks at what is under way
 LOOKS_TO_BE_SURE = 2
-INGRESS = "ingress"
 _ISTIOD = {"app": "istiod"}
 
 
@@ -61,8 +61,7 @@ class MeshView:
             return Mesh(live=live), ""
         host = host_of(service.metadata.name, service.metadata.namespace)
         callers = [pod for pods in (await self.callers(service, known)).values() for pod in pods]
-        weights = frozenset((r, w) for r, w in live.weights.items() if w > 0)
-        wanted = Wanted(host, weights, live.subsets)
+        wanted = Wanted(host, live.splits, live.subsets)
         carried = await self._carriers.look(wanted, callers, await self._istiods(), self._clock())
         looks = self._looks.setdefault(host, _Looks())
         if carried.waiting_for:

@@ -7,21 +7,22 @@ from datetime import UTC, datetime
 
 from seatrial.api.advice import advice
 from seatrial.api.meshservice import MeshService
-from seatrial.api.names import LABEL_MANAGED_NAMESPACE, host_of
+from seatrial.api.names import LABEL_MANAGED_NAMESPACE, delegate_name, host_of
 from seatrial.api.problems import sentences
 from seatrial.api.references import Known, clashes, key_of, unresolved
 from seatrial.api.revision import Phase, Revision
 from seatrial.control.cache import Cache, Object
 from seatrial.control.configs import Configs, Frozen, Hindered
 from seatrial.control.fleet import Fleet, Reading
-from seatrial.control.mesh import MeshView, Moving
-from seatrial.control.pods import migration_of, missing_references, pods_by_revision, revision_of
+from seatrial.control.judging import Judging
+from seatrial.control.mesh import MeshView, Moving, pod_of
+from seatrial.control.pods import has_proxy, migration_of, missing_references, pods_by_revision, revision_of
 from seatrial.control.routing import read_routing
 from seatrial.kube.client import Kube
 from seatrial.kube.kinds import SERVICE
 from seatrial.render import Callee, migration_name
 from seatrial.rollout.report import Findings
-from seatrial.rollout.world import Mesh, Migration, Pods, World
+from seatrial.rollout.world import Mesh, Migration, Pods, Verdict, World
 
 PLAIN_AGE = 10.0  # seconds for which a Service that is no MeshService's is taken as known
 LOOK_AGAIN = 15.0  # seconds after which missing things that no watch shows are looked for again
@@ -44,7 +45,10 @@ class Sight:
 
 
 class Observer:
-    """Reads the cache, and what no watch has: plain Services, ConfigMaps' contents, the callers' proxies."""
+    """Reads the cache, and what no watch has: plain Services, ConfigMaps' contents, the callers' proxies.
+
+    Without `judging` nobody judges rollouts.
+    """
 
     def __init__(  # noqa: PLR0913 # it looks at as many things
         self,
@@ -54,7 +58,7 @@ class Observer:
         configs: Configs,
         mesh: MeshView,
         *,
-        judge: bool,
+        judging: Judging | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
@@ -62,7 +66,7 @@ class Observer:
         self._fleet = fleet
         self._configs = configs
         self._mesh = mesh
-        self._judge = judge
+        self._judging = judging
         self._clock = clock
         self._plain: dict[tuple[str, str], tuple[float, Callee | None]] = {}
 
@@ -96,6 +100,7 @@ class Observer:
         deployments = [obj for (kind, _), obj in owned.items() if kind == "Deployment"]
         by_revision = pods_by_revision(deployments, pods)
         mesh, unverified = await self._look_at_mesh(service, known, owned, by_revision, revisions)
+        verdict = await self._judge_attempt(service, known, revisions)
         frozen = await self._configs.freeze(service)
         world = World(
             service=service,
@@ -105,7 +110,8 @@ class Observer:
             mesh=mesh,
             now=datetime.now(UTC),
             migrations=_migrations(service, revisions, owned, by_revision),
-            judge=self._judge,
+            judge=self._judging is not None,
+            verdict=verdict,
         )
         missing = missing_references(p for p in pods if revision_of(p) in by_revision)
         hindered = frozen if isinstance(frozen, Hindered) else Hindered()
@@ -132,7 +138,12 @@ class Observer:
     ) -> tuple[Mesh, str]:
         name = service.metadata.name
         host = host_of(name, service.metadata.namespace)
-        live = read_routing(owned.get(("VirtualService", name)), owned.get(("DestinationRule", name)), host)
+        live = read_routing(
+            owned.get(("VirtualService", name)),
+            owned.get(("DestinationRule", name)),
+            host,
+            owned.get(("VirtualService", delegate_name(name))),
+        )
         starting = {
             r.spec.number
             for r in revisions
@@ -144,6 +155,21 @@ class Observer:
             leaving=frozenset((live.subsets | with_pods) - live.routed - starting),
         )
         return await self._mesh.look(service, known, live, moving)
+
+    async def _judge_attempt(
+        self, service: MeshService, known: Known, revisions: tuple[Revision, ...]
+    ) -> Verdict | None:
+        if self._judging is None:
+            return None
+        meta = service.metadata
+        callers = await self._mesh.callers(service, known)
+        pods = self._cache.pods(meta.namespace, meta.name)
+        return await self._judging.verdict(
+            service,
+            revisions,
+            callers,
+            lambda stable: [pod_of(p) for p in pods if revision_of(p) == stable and has_proxy(p)],
+        )
 
     def _findings(
         self, reading: Reading, used: MeshService, known: Known, hindered: Hindered, unverified: str

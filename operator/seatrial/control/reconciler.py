@@ -16,6 +16,7 @@ from seatrial.control.configs import Configs, revision_object
 from seatrial.control.fleet import Fleet, Reading
 from seatrial.control.gauges import Gauges
 from seatrial.control.hosts import Hosts, order_of_leaving
+from seatrial.control.judging import Judging
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
@@ -60,6 +61,7 @@ class Parts:
     configs: Configs
     mesh: MeshView
     observer: Observer
+    judging: Judging | None
     writer: Writer
     written: Written
     teller: Teller
@@ -256,6 +258,8 @@ class Reconciler:
         parts = self._parts
         parts.written.forget(key)
         parts.mesh.forget(key.namespace, key.name)
+        if parts.judging is not None:
+            parts.judging.forget(key.namespace, key.name)
         parts.gauges.forget(key)
 
 

@@ -19,6 +19,7 @@ from seatrial.control.configs import Configs
 from seatrial.control.fleet import Fleet
 from seatrial.control.gauges import Gauges
 from seatrial.control.health import Health
+from seatrial.control.judging import Judging
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer
@@ -28,6 +29,7 @@ from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH
 from seatrial.control.watches import Concerned, Watches
 from seatrial.control.writer import Writer
+from seatrial.evidence.proxies import Proxies
 from seatrial.kube.client import Kube
 from seatrial.kube.credentials import credentials
 from seatrial.kube.errors import ApiFailure
@@ -162,13 +164,15 @@ class Term:
         ask = Asking(self._reach, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
         fleet, configs = Fleet(cache), Configs(kube, cache)
         mesh = MeshView(kube, cache, ask, setting.clock)
+        judging = Judging({"proxies": Proxies(ask)}, clock=setting.clock) if setting.judge else None
         self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)
         return Parts(
             cache=cache,
             fleet=fleet,
             configs=configs,
             mesh=mesh,
-            observer=Observer(kube, cache, fleet, configs, mesh, judge=setting.judge, clock=setting.clock),
+            observer=Observer(kube, cache, fleet, configs, mesh, judging=judging, clock=setting.clock),
+            judging=judging,
             writer=writer,
             written=written,
             teller=Teller(kube, cache, writer, instance=candidate.identity, now=lambda: datetime.now(UTC)),

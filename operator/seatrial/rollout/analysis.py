@@ -30,7 +30,6 @@ class Case:
     canary: int
     stable: int
     analysis: Analysis
-    steps: tuple[int, ...]
     policy: str
 
 
@@ -67,7 +66,7 @@ class Ledger:
 
 def open_ledger(case: Case, now: datetime, *, restarts: int = 0) -> Ledger:
     """Nothing was seen yet. `restarts` counts the ledgers of this attempt that were closed before it."""
-    seen = {o.name: Seen(stats.begin(o.plan)) for o in objectives(case.analysis, case.steps)}
+    seen = {o.name: Seen(stats.begin(o.plan)) for o in objectives(case.analysis)}
     placebo = stats.Placebo.of(case.analysis.tolerate_percent_points / 100)
     return Ledger(case, stamp(now), seen, placebo, restarts=restarts)
 
@@ -76,9 +75,10 @@ def enter(ledger: Ledger, look: Look, weight: int) -> Ledger:
     """The ledger after a look, while the canary has that weight."""
     case = ledger.case
     seen = {
-        o.name: _count(o, ledger.seen[o.name], look, case) for o in objectives(case.analysis, case.steps)
+        o.name: _count(o, ledger.seen[o.name], look, case) for o in objectives(case.analysis)
     }  # each request is in one look only
     arrived = look.of(case.canary).requests
+    moved = weight != ledger.weight
     return replace(
         ledger,
         seen=seen,
@@ -86,8 +86,8 @@ def enter(ledger: Ledger, look: Look, weight: int) -> Ledger:
             {pod: (tally.requests, tally.failed) for pod, tally in look.stable_pods.items()}, _length(look)
         ),
         weight=weight,
-        requests=arrived + (ledger.requests if weight == ledger.weight else 0),
-        quiet=0.0 if arrived else ledger.quiet + look.seconds,
+        requests=arrived + (0 if moved else ledger.requests),
+        quiet=0.0 if arrived or moved else ledger.quiet + look.seconds,
         callers=_by_caller(ledger, look),
         silent=look.silent,
         suspect=tuple(sorted({*ledger.suspect, *look.suspect})),
@@ -99,7 +99,7 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
     """What the evidence says by now."""
     analysis = ledger.case.analysis
     room = 1 - analysis.confidence / 100
-    tested = objectives(analysis, ledger.case.steps)
+    tested = objectives(analysis)
     alphas = {o.name: stats.share(room, o.part, ledger.restarts) for o in tested}
     noisy = ledger.placebo.alarmed
     harmful = next((o for o in tested if _is_worse(ledger.seen[o.name], o, alphas[o.name], noisy=noisy)), None)

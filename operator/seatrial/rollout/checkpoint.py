@@ -23,7 +23,7 @@ VERSION = 1
 
 def dump(ledger: Ledger) -> str:
     """The text; a few kB, most of it for the callers' counters."""
-    plans = {o.name: o.plan for o in objectives(ledger.case.analysis, ledger.case.steps)}
+    plans = {o.name: o.plan for o in objectives(ledger.case.analysis)}
     data = {
         "version": VERSION,
         "attempt": ledger.case.attempt,
@@ -48,7 +48,7 @@ def dump(ledger: Ledger) -> str:
 
 
 def load(case: Case, text: str, now: datetime) -> Ledger:
-    """Go on from a text. One of another attempt, another policy or another version is begun anew and counted as such."""
+    """Go on from a text; where it is of another policy or version, or can't be read, begin anew and count that."""
     try:
         data = json.loads(zlib.decompress(base64.b85decode(text)))
     except (ValueError, zlib.error, binascii.Error):
@@ -65,7 +65,7 @@ def load(case: Case, text: str, now: datetime) -> Ledger:
 
 
 def _read(empty: Ledger, data: dict[str, Any]) -> Ledger:
-    plans = {o.name: o.plan for o in objectives(empty.case.analysis, empty.case.steps)}
+    plans = {o.name: o.plan for o in objectives(empty.case.analysis)}
     seen = {}
     for name, plan in plans.items():
         state, canary, canary_bad, stable, stable_bad = data["seen"][name]

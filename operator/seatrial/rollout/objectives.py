@@ -10,7 +10,8 @@ from seatrial.rollout.evidence import Look
 from seatrial.stats import Plan
 
 _PART_OF_ERRORS = 3.0  # of the room for mistakes; every other objective has one
-_CHOSEN = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90)  # weights that are told apart where the evidence chooses
+_WEIGHTS = (10.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 75.0, 80.0, 90.0, 100.0)
+"""Percent that bounds are sharp for. Another one needs the evidence of the next sharp one at most."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class Objective:
     plan: Plan
 
 
-def objectives(analysis: Analysis, steps: tuple[int, ...]) -> tuple[Objective, ...]:
+def objectives(analysis: Analysis) -> tuple[Objective, ...]:
     """Errors, attempts behind retries, latency where it is asked for, and one's own queries."""
-    return _objectives(analysis.model_dump_json(), steps)
+    return _objectives(analysis.model_dump_json())
 
 
 @lru_cache(maxsize=256)
-def _objectives(dumped: str, steps: tuple[int, ...]) -> tuple[Objective, ...]:
+def _objectives(dumped: str) -> tuple[Objective, ...]:
     analysis = Analysis.model_validate_json(dumped)
     named: list[tuple[str, str, Callable[[Look, int], Share], float | None, float]] = [
         ("errors", "failed", _errors, analysis.max_error_percent, _PART_OF_ERRORS),
@@ -47,11 +48,10 @@ def _objectives(dumped: str, steps: tuple[int, ...]) -> tuple[Objective, ...]:
             (q.name, f"were bad by {q.name}", _query(q.name), q.max_percent, 1.0) for q in analysis.prometheus.queries
         ]
     whole = sum(part for *_, part in named)
-    weights = tuple(float(w) for w in sorted({*(steps or _CHOSEN), 100}))
     delta = analysis.tolerate_percent_points / 100
     return tuple(
         Objective(
-            name, bad, count, limit, part / whole, Plan(delta, None if limit is None else limit / 100, weights=weights)
+            name, bad, count, limit, part / whole, Plan(delta, None if limit is None else limit / 100, weights=_WEIGHTS)
         )
         for name, bad, count, limit, part in named
     )

@@ -97,6 +97,8 @@ class Story:
         """Note what the attempt is judged by: with whatever else is told now, at another verdict, else now and then."""
         attempt = self._newest(revision)
         before = attempt.evidence
+        if before and evidence.restarts > before.restarts:
+            self.say(revision, "EvidenceRestarted", "the policy changed: evidence is counted anew")
         told = any(event.revision == revision for event in self.events)
         if before and before.verdict == evidence.verdict and not told and self._is_fresh(before):
             return

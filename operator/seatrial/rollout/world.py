@@ -109,7 +109,7 @@ class Routing:
     def drawn_from(self, weight: int) -> dict[int, int]:
         """How users are drawn who stayed with stable when the canary had `weight` percent: parts, not percent.
 
-        The canary had w of all users and shall have w′, so of those 100 − w it takes w′ − w; the rest, 100 − w′, stays.
+        The canary had v of all users and shall have w, so of those 100 - v it takes w - v; the rest, 100 - w, stays.
         """
         if self.sticky is None:
             raise ValueError("nobody is drawn where nobody stays")
