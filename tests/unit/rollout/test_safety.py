@@ -1,16 +1,25 @@
 """Whatever a user, the weather and a killer do, in any order: no request is lost by what was decided."""
 
+from typing import cast
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial.api.revision import Phase
 from seatrial.rollout.decide import decide
+from seatrial.rollout.verbs import VERBS
+from seatrial.rollout.world import Finding
 from support.sea import Sea, a_service
 
 Move = tuple[str, object]
 
 images = st.sampled_from(["one", "two", "three", "broken"])
 steps = st.lists(st.integers(1, 99), unique=True, max_size=4).map(sorted)
+strategies = st.sampled_from(["canary", "blueGreen", "abTest", "mirror", "none"])
+verdicts = st.one_of(
+    st.none(),
+    st.tuples(st.sampled_from(["Wait", "Better", "Worse", "Noisy", "NoData", "Suspect"]), st.integers(0, 100)),
+)
 moves = st.one_of(
     st.tuples(st.just("change"), images),
     st.tuples(st.just("replicas"), st.integers(1, 6)),
@@ -22,6 +31,9 @@ moves = st.one_of(
     st.tuples(st.just("slow"), st.integers(0, 6)),
     st.tuples(st.just("judge"), st.booleans()),
     st.tuples(st.just("busy"), st.integers(0, 2)),
+    st.tuples(st.just("strategy"), strategies),
+    st.tuples(st.just("verdict"), verdicts),
+    st.tuples(st.just("verb"), st.tuples(st.integers(1, 5), st.sampled_from(VERBS))),
 )
 voyages = st.lists(st.tuples(moves, st.integers(0, 9)), max_size=20)
 
@@ -49,6 +61,13 @@ def carry_out(sea: Sea, move: tuple[str, object]) -> None:
             sea.change(sea.hash, paused=paused)
         case ("steps", list(chosen)):
             sea.change(sea.hash, rollout={"steps": chosen, "hold": "1s", "progressDeadline": "20s"})
+        case ("strategy", str(strategy)):
+            match_ = [{"headers": {"x-group": {"exact": "b"}}}] if strategy == "abTest" else []
+            rollout = {"strategy": strategy, "match": match_, "hold": "1s", "analysis": {"stepTimeout": "15s"}}
+            sea.change(sea.hash, rollout=rollout | ({"affinity": {}} if strategy == "canary" else {}))
+        case ("verb", (int(revision), str(verb))):
+            if revision in sea.revisions:
+                sea.ask(revision, verb)
         case _:
             happen(sea, move)
 
@@ -65,6 +84,10 @@ def happen(sea: Sea, move: tuple[str, object]) -> None:
             sea.ready_after = looks
         case ("judge", bool(judge)):
             sea.judge = judge
+        case ("verdict", None):
+            sea.verdict = None
+        case ("verdict", (finding, int(allowed))):
+            sea.sees(cast("Finding", finding), allowed=allowed if finding == "Better" else 0)
         case ("busy", int(count)):
             sea.busy = dict.fromkeys(sea.revisions, count) if count else {}
 
@@ -81,6 +104,9 @@ def test_every_story_comes_to_rest_with_one_revision_carrying_everything(voyage:
     sea = sail(voyage, calm=True)
     sea.judge, sea.busy, sea.ack_after, sea.ready_after = True, {}, 1, 1
     sea.change(sea.hash, paused=False)
+    sea.sees("Better", allowed=100)
+    for number in sea.revisions:
+        sea.ask(number, "resume")
     sea.sail(600)
     decision = decide(sea.world())
     assert decision.look_after is None
@@ -88,7 +114,30 @@ def test_every_story_comes_to_rest_with_one_revision_carrying_everything(voyage:
     assert sea.routing.subsets == {decision.stable}
     assert {n for n, p in sea.pods.items() if p.wanted} == {decision.stable}
     target = next(n for n, r in sea.revisions.items() if r.spec.hash == sea.hash)
-    assert target == decision.stable or sea.phase(target) in {Phase.FAILED, Phase.ROLLED_BACK, Phase.SUPERSEDED}
+    given_up = {Phase.FAILED, Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.ABORTED}
+    assert target == decision.stable or sea.phase(target) in given_up or was_left(sea, target)
+
+
+def was_left(sea: Sea, target: int) -> bool:
+    """Whether a verb took the traffic away from what the spec asks for, to another revision."""
+    attempts = [a for r in sea.revisions.values() for a in r.status.attempts]
+    newest = max(attempts, key=lambda attempt: attempt.number)
+    return newest.cause != "Template" and newest.template == target
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(voyages)
+def test_what_has_been_proved_worse_gets_nothing_from_the_next_look_on(voyage: list[tuple[Move, int]]) -> None:
+    sea = sail(voyage, calm=True)
+    sea.judge = True
+    sea.sees("Worse")
+    for _ in range(2):
+        decision = sea.look()
+    canary, attempt = decision.canary, None
+    if canary is not None and decision.stable is not None:
+        attempt = decision.statuses[canary].attempt
+    if attempt and attempt.phase is not Phase.STARTING and attempt.cause != "Rollback":
+        assert canary not in decision.routing.routed
 
 
 @settings(max_examples=100, deadline=None)
