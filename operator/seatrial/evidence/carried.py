@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from seatrial.evidence.answers import Istiods
 from seatrial.evidence.ask import Ask, Pod, Refused, Unanswered
 from seatrial.evidence.istiod import Known, Sync
+from seatrial.rollout.world import Split
 
 STEADY = 1.2  # seconds: longer than istiod gathers changes (0.1 s) and than its answers are shared
 LONGEST_DEBOUNCE = 10.0  # seconds after which istiod pushes at the latest (PILOT_DEBOUNCE_MAX)
@@ -18,10 +19,10 @@ LONGEST_DEBOUNCE = 10.0  # seconds after which istiod pushes at the latest (PILO
 
 @dataclass(frozen=True)
 class Wanted:
-    """A routing of one host, hashable so that it can be remembered: (revision, percent) pairs, and subsets."""
+    """A routing of one host, hashable so that it can be remembered: what its routes do, and subsets."""
 
     host: str
-    weights: frozenset[tuple[int, int]]
+    splits: frozenset[Split]
     subsets: frozenset[int]
 
 
@@ -127,7 +128,5 @@ class Carriers:
 
 
 def matches(known: Known, wanted: Wanted) -> bool:
-    """Every route to the host has the wanted weights, and the subsets are the wanted ones."""
-    weights = dict(wanted.weights)
-    routed = bool(known.weights) and all(w is not None and dict(w) == weights for w in known.weights)
-    return routed and known.subsets == wanted.subsets
+    """Every route to the host does one of the things wanted, each is done by some route, and the subsets are right."""
+    return frozenset(known.splits) == wanted.splits and known.subsets == wanted.subsets

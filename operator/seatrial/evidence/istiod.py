@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seatrial.rollout.world import Mirror, Split
+
 UUID_LENGTH = 36
 _KINDS = ("cluster", "route", "listener")
 
@@ -63,11 +65,10 @@ def counter(nonce: str) -> int:
 class Known:
     """What istiod's store has of one host.
 
-    `weights` has one entry for each route that leads there: revision → percent; None stands for a route that isn't to
-    revisions alone.
+    `splits` has one entry for each route that leads there; None stands for a route that isn't to revisions alone.
     """
 
-    weights: tuple[Mapping[int, int] | None, ...] = ()
+    splits: tuple[Split | None, ...] = ()
     subsets: frozenset[int] = frozenset()
 
 
@@ -75,37 +76,49 @@ class Config:
     """istiod's store, read once and asked for each host."""
 
     def __init__(self, body: bytes) -> None:
-        self._weights: dict[str, list[Mapping[int, int] | None]] = {}
+        self._splits: dict[str, list[Split | None]] = {}
         self._subsets: dict[str, frozenset[int]] = {}
         for obj in json.loads(body) or []:
             spec = obj.get("spec") or {}
             if obj.get("kind") == "VirtualService":
-                for host, weights in _routes(spec):
-                    self._weights.setdefault(host, []).append(weights)
+                for host, split in _routes(spec):
+                    self._splits.setdefault(host, []).append(split)
             elif obj.get("kind") == "DestinationRule":
                 numbers = (_revision(s.get("name")) for s in spec.get("subsets") or ())
                 self._subsets[spec.get("host", "")] = frozenset(n for n in numbers if n is not None)
 
     def of(self, host: str) -> Known:
         """What it has of `host` (a fully qualified service name)."""
-        return Known(tuple(self._weights.get(host, ())), self._subsets.get(host, frozenset()))
+        return Known(tuple(self._splits.get(host, ())), self._subsets.get(host, frozenset()))
 
 
-def _routes(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[int, int] | None]]:
+def _routes(spec: Mapping[str, Any]) -> Iterator[tuple[str, Split | None]]:
     for kind in ("http", "tcp"):
         for route in spec.get(kind) or ():
             by_host: dict[str, dict[int | None, int]] = {}
             destinations = route.get("route") or ()
             for part in destinations:
-                destination = part.get("destination") or {}
+                host, number = _destination(part)
                 weight = part.get("weight") or (100 if len(destinations) == 1 else 0)
-                found = by_host.setdefault(destination.get("host", ""), {})
-                number = _revision(destination.get("subset"))
+                found = by_host.setdefault(host, {})
                 if weight:
                     found[number] = found.get(number, 0) + weight
             for host, weights in by_host.items():
                 numbered = {n: w for n, w in weights.items() if n is not None}
-                yield host, numbered if len(numbered) == len(weights) else None
+                yield host, Split.of(numbered, _mirror(route, host)) if len(numbered) == len(weights) else None
+
+
+def _mirror(route: Mapping[str, Any], host: str) -> Mirror | None:
+    for copies in route.get("mirrors") or ():
+        of, number = _destination(copies)
+        if of == host and number is not None:
+            return Mirror(number, round((copies.get("percentage") or {}).get("value", 100)))
+    return None
+
+
+def _destination(part: Mapping[str, Any]) -> tuple[str, int | None]:
+    destination = part.get("destination") or {}
+    return destination.get("host", ""), _revision(destination.get("subset"))
 
 
 def _revision(subset: object) -> int | None:

@@ -12,14 +12,15 @@ the prefix is ``/``.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seatrial.api.meshservice import Expose, MeshServiceSpec, PathMatch
 from seatrial.api.names import delegate_name
 from seatrial.render.inputs import Inputs
 from seatrial.render.objects import Object
-from seatrial.render.routes import Policy, policies, virtual_service, weighted
+from seatrial.render.routes import actions, policies, virtual_service
+from seatrial.render.variants import Policy, variants
 
 _QUERY = r"(?:\?.*)?"  # the :path header has the query, the path of a policy hasn't
 
@@ -120,28 +121,25 @@ def delegate_routes(inputs: Inputs) -> Object | None:
     routes: list[dict[str, Any]] = []
     for number, prefix in enumerate(prefixes(spec), start=1):
         authority = None if prefix.hosts == everywhere else _authority(prefix.hosts)
-        for policy in policies(spec):
-            name = f"{inputs.name}-{number}-{policy.name}"
-            routes += _routes(policy, name, prefix.ways(policy.path), authority, weighted(inputs, port))
+        for placed in policies(spec):
+            ways = prefix.ways(placed.path)
+            for variant in variants(inputs, edge=True):
+                if policy := variant.of(placed.policy):
+                    named = replace(policy, name=f"{inputs.name}-{number}-{policy.name}")
+                    routes += _routes(named, ways, authority, actions(inputs, variant, port))
     return virtual_service(inputs, delegate_name(inputs.name), {"http": routes})
 
 
 def _routes(
-    policy: Policy, name: str, ways: list[Way], authority: dict[str, str] | None, destinations: list[dict[str, Any]]
+    policy: Policy, ways: list[Way], authority: dict[str, str] | None, where: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """One route for each rewriting: an HTTPRoute has one, and may have several matches."""
+    host = {"authority": authority} if authority else {}
     for rewrite in dict.fromkeys(way.rewrite for way in ways):
-        matches = []
-        for way in ways:
-            if way.rewrite == rewrite:
-                match = policy.match(way.uri)
-                if way.headers:
-                    match["headers"] = {**policy.headers, **way.headers}
-                if authority:
-                    match["authority"] = authority
-                matches.append(match)
+        alike = [way for way in ways if way.rewrite == rewrite]
+        matches = [match | host for way in alike for match in policy.matches(way.uri, way.headers)]
         rewriting = {"rewrite": {"uri": rewrite}} if rewrite is not None else {}
-        yield {"name": name, "match": matches, **rewriting, "route": destinations, **policy.settings}
+        yield {"name": policy.name, "match": matches, **rewriting, **where, **policy.settings}
 
 
 def _authority(hosts: frozenset[str]) -> dict[str, str]:

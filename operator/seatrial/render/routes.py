@@ -5,8 +5,8 @@ policy with retries becomes two routes, one for the idempotent methods and one f
 explicit: Istio would retry twice by itself, a POST too.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from seatrial.api.base import seconds
@@ -23,33 +23,32 @@ from seatrial.api.meshservice import (
 from seatrial.api.names import ANNOTATION_FENCING, LABEL_REVISION, host_of, subset_name
 from seatrial.render.inputs import Inputs
 from seatrial.render.objects import Object, labels_of, manifest, owned_by
+from seatrial.render.variants import Policy, Variant, variants
 from seatrial.render.workloads import subset_owners
 
 
 @dataclass(frozen=True)
-class Policy:
-    """One HTTP route, before it is said where its path is: at the service itself, or behind a prefix at the edge."""
+class Placed:
+    """A policy and the path that it is for."""
 
-    name: str
-    method: Mapping[str, str] | None = None
+    policy: Policy
     path: PathMatch | None = None
-    headers: dict[str, dict[str, str]] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
 
-    def match(self, uri: dict[str, str] | None) -> dict[str, Any]:
-        """The HTTPMatchRequest; empty when everything matches."""
-        parts = {"uri": uri, "method": self.method, "headers": self.headers}
-        return {k: v for k, v in parts.items() if v}
+    @property
+    def takes_all(self) -> bool:
+        """Whether nothing is left for what follows."""
+        return self.path is None and self.policy.matches(None) == [{}]
 
 
-def policies(spec: MeshServiceSpec) -> Iterator[Policy]:
+def policies(spec: MeshServiceSpec) -> Iterator[Placed]:
     """All routes of the traffic policy, the first match first; one that takes everything is the last."""
     rest = Route(match=RouteMatch())
     named = [(f"route-{i}", route) for i, route in enumerate(spec.traffic.routes, start=1)]
     for name, route in [*named, ("default", rest)]:
         for policy in _split(name, route, spec):
-            yield policy
-            if not policy.match(None) and policy.path is None:
+            placed = Placed(policy, route.match.path)
+            yield placed
+            if placed.takes_all:
                 return
 
 
@@ -57,15 +56,15 @@ def _split(name: str, route: Route, spec: MeshServiceSpec) -> Iterator[Policy]:
     timeout = _timeout(route.timeout or spec.traffic.timeout)
     retries = route.retries or spec.traffic.retries
     match = route.match
-    headers = {header: {"exact": value} for header, value in sorted(match.headers.items())}
+    headers = ({header: {"exact": value} for header, value in sorted(match.headers.items())},)
     method: dict[str, str] | None = {"exact": match.method} if match.method else None
     full = timeout | {"retries": _in_full(retries)}
     if not retries.attempts or not retries.on or route.idempotent or match.method in IDEMPOTENT:
-        yield Policy(name, method, match.path, headers, full)
+        yield Policy(name, method, headers, full)
         return
     if method is None:
-        yield Policy(f"{name}-idempotent", {"regex": "|".join(IDEMPOTENT)}, match.path, headers, full)
-    yield Policy(name, method, match.path, headers, timeout | {"retries": _never_arrived(retries)})
+        yield Policy(f"{name}-idempotent", {"regex": "|".join(IDEMPOTENT)}, headers, full)
+    yield Policy(name, method, headers, timeout | {"retries": _never_arrived(retries)})
 
 
 def _in_full(retries: Retries) -> dict[str, Any]:
@@ -91,15 +90,29 @@ def proto_duration(duration: str) -> str:
     return f"{seconds(duration):.3f}".rstrip("0").rstrip(".") + "s"
 
 
-def weighted(inputs: Inputs, port: int | None = None) -> list[dict[str, Any]]:
-    """Destinations with their share, those without any left out."""
-    host = host_of(inputs.name, inputs.namespace)
+def destinations(inputs: Inputs, variant: Variant, port: int | None = None) -> list[dict[str, Any]]:
+    """Subsets with their parts of the requests, those without any left out."""
+    found = []
+    for revision, part in sorted(variant.parts.items()):
+        if part > 0:
+            answer = {"response": {"add": {"set-cookie": variant.cookies[revision]}}} if variant.cookies else {}
+            headers = {"headers": answer} if answer else {}
+            found.append({"destination": _subset(inputs, revision, port), "weight": part, **headers})
+    return found
+
+
+def actions(inputs: Inputs, variant: Variant, port: int | None = None) -> dict[str, Any]:
+    """Where the requests of an HTTP route go, and copies of them."""
+    mirror = variant.mirror
+    if mirror is None:
+        return {"route": destinations(inputs, variant, port)}
+    copies = {"destination": _subset(inputs, mirror.revision, port), "percentage": {"value": mirror.percent}}
+    return {"route": destinations(inputs, variant, port), "mirrors": [copies]}
+
+
+def _subset(inputs: Inputs, revision: int, port: int | None) -> dict[str, Any]:
     number = {"port": {"number": port}} if port is not None else {}
-    return [
-        {"destination": {"host": host, "subset": subset_name(revision), **number}, "weight": weight}
-        for revision, weight in sorted(inputs.routing.weights.items())
-        if weight > 0
-    ]
+    return {"host": host_of(inputs.name, inputs.namespace), "subset": subset_name(revision), **number}
 
 
 def mesh_routes(inputs: Inputs) -> Object | None:
@@ -109,9 +122,10 @@ def mesh_routes(inputs: Inputs) -> Object | None:
         return None
     spec: dict[str, Any] = {"hosts": [host_of(inputs.name, inputs.namespace)], "gateways": ["mesh"]}
     if any(p.app_protocol != "tcp" for p in ports):
-        spec["http"] = [_mesh_route(inputs, policy) for policy in policies(inputs.service.spec)]
+        spec["http"] = list(_mesh_routes(inputs))
     if tcp := [p.port for p in ports if p.app_protocol == "tcp"]:
-        spec["tcp"] = [{"match": [{"port": port}], "route": weighted(inputs, port)} for port in tcp]
+        public = Variant(inputs.routing.shares)
+        spec["tcp"] = [{"match": [{"port": port}], "route": destinations(inputs, public, port)} for port in tcp]
     return virtual_service(inputs, inputs.name, spec)
 
 
@@ -128,14 +142,14 @@ def virtual_service(inputs: Inputs, name: str, spec: dict[str, Any]) -> Object:
     )
 
 
-def _mesh_route(inputs: Inputs, policy: Policy) -> dict[str, Any]:
-    match = policy.match(_uri(policy.path))
-    matches = {"match": [match]} if match else {}
-    return {"name": policy.name, **matches, "route": weighted(inputs), **policy.settings}
-
-
-def _uri(path: PathMatch | None) -> dict[str, str] | None:
-    return path.dump() if path else None
+def _mesh_routes(inputs: Inputs) -> Iterator[dict[str, Any]]:
+    for placed in policies(inputs.service.spec):
+        uri = placed.path.dump() if placed.path else None
+        for variant in variants(inputs, edge=False):
+            if policy := variant.of(placed.policy):
+                matches = policy.matches(uri)
+                match = {"match": matches} if matches != [{}] else {}
+                yield {"name": policy.name, **match, **actions(inputs, variant), **policy.settings}
 
 
 def subsets(inputs: Inputs) -> Object | None:
