@@ -1,6 +1,6 @@
 """Whatever a user, the weather and a killer do, in any order: no request is lost by what was decided."""
 
-from typing import cast
+from typing import get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ steps = st.lists(st.integers(1, 99), unique=True, max_size=4).map(sorted)
 strategies = st.sampled_from(["canary", "blueGreen", "abTest", "mirror", "none"])
 verdicts = st.one_of(
     st.none(),
-    st.tuples(st.sampled_from(["Wait", "Better", "Worse", "Noisy", "NoData", "Suspect"]), st.integers(0, 100)),
+    st.tuples(st.sampled_from(get_args(Finding)), st.integers(0, 100)),
 )
 moves = st.one_of(
     st.tuples(st.just("change"), images),
@@ -72,6 +72,10 @@ def carry_out(sea: Sea, move: tuple[str, object]) -> None:
             happen(sea, move)
 
 
+def as_finding(name: object) -> Finding:
+    return next(finding for finding in get_args(Finding) if finding == name)
+
+
 def happen(sea: Sea, move: tuple[str, object]) -> None:
     match move:
         case ("die", int(after)):
@@ -87,7 +91,7 @@ def happen(sea: Sea, move: tuple[str, object]) -> None:
         case ("verdict", None):
             sea.verdict = None
         case ("verdict", (finding, int(allowed))):
-            sea.sees(cast("Finding", finding), allowed=allowed if finding == "Better" else 0)
+            sea.sees(as_finding(finding), allowed=allowed if finding == "Better" else 0)
         case ("busy", int(count)):
             sea.busy = dict.fromkeys(sea.revisions, count) if count else {}
 
