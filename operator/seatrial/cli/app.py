@@ -1,24 +1,22 @@
 """The commands: what they are called, what they take, and how they end."""
 
-import json
-import os
 import sys
-from enum import StrEnum
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
-from rich.console import Console, RenderableType
 
 from seatrial.api.names import OPERATOR_NAMESPACE
 from seatrial.api.problems import Level
-from seatrial.cli import manifests, namespaces, screen
-from seatrial.cli.cluster import Cluster, on_cluster, services
+from seatrial.cli import cluster, manifests, namespaces, screen
+from seatrial.cli.cluster import Cluster, on_cluster
 from seatrial.cli.complaint import Complaint
+from seatrial.cli.options import Context, Format, Namespace, Output, services_named, show, write
+from seatrial.cli.rollouts import add_to as add_rollouts_to
+from seatrial.cli.seen import Seen
 from seatrial.kube.errors import ApiFailure
-from seatrial.kube.kinds import DEPLOYMENT, MESH_SERVICE
+from seatrial.kube.kinds import DEPLOYMENT
 
 app = typer.Typer(
     name="seatrial",
@@ -29,60 +27,44 @@ app = typer.Typer(
 )
 
 
-class Output(StrEnum):
-    """How the answer is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    YAML = "yaml"
-
-
-Context = Annotated[
-    str | None, typer.Option("--context", help="Context of the kubeconfig; without it the current one.")
-]
-Format = Annotated[Output, typer.Option("--output", "-o", help="For people, or for programs.")]
-
-
-def _completed(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of services, for the shell's completion; nothing where the cluster can't be asked."""
-
-    async def names(cluster: Cluster) -> list[str]:
-        found = await cluster.kube.list(MESH_SERVICE, ctx.params.get("namespace") or cluster.namespace)
-        return [o["metadata"]["name"] for o in found]
-
-    try:
-        return [n for n in on_cluster(ctx.params.get("context"), names) if n.startswith(incomplete)]
-    except Complaint:
-        return []
-
-
 @app.command()
 def status(
     service: Annotated[
-        str | None, typer.Argument(help="Show this one whole.", autocompletion=_completed, show_default=False)
+        str | None, typer.Argument(help="Show this one whole.", autocompletion=services_named, show_default=False)
     ] = None,
-    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Of the services.")] = None,
+    namespace: Namespace = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")] = False,  # noqa: FBT002
     output: Format = Output.TEXT,
     context: Context = None,
 ) -> None:
-    """Show services: revisions, weights wanted and verified, and how a rollout fares."""
-    if service is not None and everywhere:
+    """Show services; or one of them whole: weights, evidence, what comes next and what it waits for."""
+    if service is None:
+        _overview(namespace, context, output, everywhere=everywhere)
+    elif everywhere:
         raise Complaint("one service has one namespace", "name it with -n in place of -A")
+    else:
+        found = on_cluster(context, lambda there: cluster.service(there, service, namespace))
+        if output is Output.TEXT:
+            show(screen.whole(found))
+        else:
+            write(found.data(), output)
 
-    async def read(cluster: Cluster) -> tuple[str | None, list[Any]]:
-        where = None if everywhere else namespace or cluster.namespace
-        return where, await services(cluster, where, service)
+
+def _overview(namespace: str | None, context: str | None, output: Output, *, everywhere: bool) -> None:
+    async def read(there: Cluster) -> tuple[str | None, list[Seen]]:
+        where = None if everywhere else namespace or there.namespace
+        return where, await cluster.services(there, where)
 
     where, found = on_cluster(context, read)
     if output is not Output.TEXT:
-        _write([s.data() for s in found] if service is None else found[0].data(), output)
-    elif service is not None:
-        _show(screen.whole(found[0]))
+        write([s.data() for s in found], output)
     elif found:
-        _show(screen.overview(found, namespaces=everywhere))
+        show(screen.overview(found, namespaces=everywhere))
     else:
-        _show(f"no MeshServices in namespace {where}: -A shows all namespaces" if where else "no MeshServices anywhere")
+        show(f"no MeshServices in namespace {where}: -A shows all namespaces" if where else "no MeshServices anywhere")
+
+
+add_rollouts_to(app)
 
 
 @app.command()
@@ -97,12 +79,12 @@ def lint(
     found = manifests.findings(reading, namespace)
     if output is Output.TEXT:
         for finding in found:
-            _show(str(finding))
+            show(str(finding))
         advice = sum(f.problem.level is Level.ADVICE for f in found)
         counted = f"problems: {len(found) - advice}, advice: {advice}" if found else "nothing to say"
         sys.stderr.write(f"objects: {len(reading.documents)}, files: {reading.files}, {counted}\n")
     else:
-        _write([f.data() for f in found], output)
+        write([f.data() for f in found], output)
     if any(strict or f.problem.level is not Level.ADVICE for f in found):
         raise typer.Exit(1)
 
@@ -119,7 +101,7 @@ def namespace_command(
     async def change(cluster: Cluster) -> str:
         return await (namespaces.release(cluster, name) if remove else namespaces.manage(cluster, name, force=force))
 
-    _show(on_cluster(context, change))
+    show(on_cluster(context, change))
 
 
 @app.command()
@@ -133,9 +115,9 @@ def version(
     if not client:
         told["operator"] = _operator_version(context)
     if output is Output.TEXT:
-        _show("\n".join(f"{part:<9} {told[part]}" for part in told))
+        show("\n".join(f"{part:<9} {told[part]}" for part in told))
     else:
-        _write(told, output)
+        write(told, output)
 
 
 def _operator_version(context: str | None) -> str:
@@ -176,17 +158,3 @@ def release() -> None:
     from seatrial.control.main import run_release  # noqa: PLC0415
 
     run_release()
-
-
-def _write(data: object, output: Output) -> None:
-    if output is Output.JSON:
-        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
-    else:
-        sys.stdout.write(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-
-
-def _show(what: RenderableType) -> None:
-    """Print for people; what goes into a pipe isn't cut to the width of a terminal that isn't there."""
-    terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
-    console = Console(width=None if terminal else 200, highlight=False, soft_wrap=not terminal)
-    console.print(what, markup=False)

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from difflib import get_close_matches
+from typing import TypeVar
 
-from pydantic import ValidationError
-
-from seatrial.api.base import Model, ObjectMeta
-from seatrial.api.meshservice import MeshServiceStatus
+from seatrial.api.names import LABEL_SERVICE
 from seatrial.api.revision import Revision
-from seatrial.api.rollouts import Rollout
 from seatrial.cli.complaint import Complaint, complaint
+from seatrial.cli.seen import Seen, seen
 from seatrial.kube.client import Kube, Object, configuration
 from seatrial.kube.errors import ApiFailure, Forbidden, NotFound
 from seatrial.kube.kinds import MESH_SERVICE, NAMESPACE, REVISION, Kind

@@ -1,39 +1,25 @@
 """What `status` shows: one line a service, or one service whole. It fits 80 columns, and bends below that."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from seatrial.api.conditions import Condition
 from seatrial.api.revision import Attempt, Phase, Revision
-from seatrial.cli.cluster import Seen
+from seatrial.cli import phrases
+from seatrial.cli.ahead import ahead, undecided
+from seatrial.cli.figures import evidence
+from seatrial.cli.seen import Seen
 
-_COLORS = {
-    "Ready": "green",
-    "Succeeded": "green",
-    "Starting": "cyan",
-    "Shifting": "cyan",
-    "Promoting": "cyan",
-    "Paused": "yellow",
-    "Queued": "yellow",
-    "RollingBack": "red",
-    "RolledBack": "red",
-    "Failed": "red",
-    "Aborted": "red",
-    "Degraded": "red",
-    "NotAccepted": "red",
-}
 _GOOD = {"Accepted": "True", "ResolvedRefs": "True", "Ready": "True", "PolicyAdvice": "False"}
 _HISTORY = 12
 
 
 def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
     """A table of services, and below it what each of them complains about."""
-    table = _table()
+    table = phrases.table()
     if namespaces:
         table.add_column("NAMESPACE", no_wrap=True)
     for name in ("SERVICE", "READY", "PODS", "REVISION", "WEIGHT", "PHASE"):
@@ -46,7 +32,7 @@ def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
             Text(f"{status.ready_replicas}/{status.replicas}"),
             Text(_revisions(service)),
             Text(_weight(service)),
-            _phase(status.phase or "Unseen", paused=service.paused),
+            phrases.phase(status.phase or "Unseen", paused=service.paused),
         ]
         table.add_row(*([Text(service.metadata.namespace), *row] if namespaces else row))
     notes = [line for service in services for line in _complaints(service, named=True)]
@@ -57,19 +43,29 @@ def whole(service: Seen) -> RenderableType:
     """One service: where its rollout stands, what it complains about, its revisions, and how the newest came here."""
     status = service.status
     head = Text.assemble((service.metadata.name, "bold"), f"  in {service.metadata.namespace}  ")
-    head.append_text(_phase(status.phase or "Unseen", paused=service.paused))
+    head.append_text(phrases.phase(status.phase or "Unseen", paused=service.paused))
     if status.url:
         head.append(f"  {status.url}")
     parts: list[RenderableType] = [head, ""]
     if not status.phase:
         parts.append(Text("no operator has looked at it: is Seatrial installed, and running?", style="yellow"))
     parts += [*_standing(service), *_complaints(service, named=False)]
+    newest = service.newest
+    if newest is not None and (judged := list(evidence(newest.attempt))):
+        parts += ["", *judged]
+    if coming := list(_coming(service)):
+        parts += ["", *coming]
     if service.revisions:
         parts += ["", _log(service.revisions)]
-    if newest := _newest(service):
-        revision, attempt = newest
-        parts += ["", Text(f"how revision {revision.spec.number} fared (UTC)", style="bold"), _history(attempt)]
+    if newest is not None:
+        parts += ["", Text(f"how revision {newest.number} fared (UTC)", style="bold"), story(newest.attempt)]
     return Group(*parts)
+
+
+def _coming(service: Seen) -> Iterator[RenderableType]:
+    for title, said in (("next", ahead(service)), ("or", undecided(service))):
+        if said:
+            yield Text.assemble((f"{title:<6}", "bold"), f"  {said}")
 
 
 def _standing(service: Seen) -> Iterator[RenderableType]:
@@ -81,17 +77,38 @@ def _standing(service: Seen) -> Iterator[RenderableType]:
     yield Text(f"canary  {_of(service, status.canary_revision)}")
     wanted, verified = status.weight.wanted, status.weight.verified
     carried = "as the proxies carry it" if wanted == verified else f"the proxies still carry {verified} %"
-    yield Text(f"weight  {wanted} % of requests, {carried}")
+    yield Text(f"weight  {wanted} % of requests, {carried}{_beside(service)}")
     steps = Text("steps   ")
-    for step in (*service.rollout.steps, 100):
+    for step in _planned(service, wanted):
         style = "green" if step < wanted else "bold cyan" if step == wanted else "dim"
         steps.append(f"[{step}]" if step == wanted else str(step), style=style)
         steps.append("  ")
     yield steps
 
 
+def _planned(service: Seen, wanted: int) -> Sequence[int]:
+    """The weights in their order. Where the evidence chooses them, those that were and that of the end."""
+    rollout, tried = service.rollout, service.active
+    steps = rollout.steps if rollout.strategy in {"canary", "mirror"} else []
+    if rollout.strategy == "canary" and not steps and rollout.analysis is not None and tried is not None:
+        steps = [e.weight for e in tried.attempt.history if e.weight]
+    unseen = {0} if rollout.strategy in _BESIDE else set()
+    present = {wanted} if wanted else set()
+    return sorted({*unseen, *steps, *present, 100})
+
+
+_BESIDE = {"mirror": "copies of safe ones", "blueGreen": "marked ones", "abTest": "those that match"}
+
+
+def _beside(service: Seen) -> str:
+    """Which requests a strategy tries the revision on before the public's."""
+    tried, requests = service.active, _BESIDE.get(service.rollout.strategy)
+    unseen = tried is not None and tried.attempt.phase is Phase.SHIFTING and tried.attempt.weight.wanted == 0
+    return f"; it gets {requests}" if unseen and requests else ""
+
+
 def _of(service: Seen, number: int) -> str:
-    found = next((r for r in service.revisions if r.spec.number == number), None)
+    found = service.revision(number)
     if found is None:
         return f"revision {number}"
     status = found.status
@@ -110,9 +127,10 @@ def _complaints(service: Seen, *, named: bool) -> Iterator[RenderableType]:
 
 
 def _log(revisions: Sequence[Revision]) -> RenderableType:
-    table = _table()
-    for name in ("REVISION", "ROLE", "WEIGHT", "PODS", "PHASE", "LOG"):
-        table.add_column(name, justify="right" if name in {"REVISION", "WEIGHT", "PODS"} else "left")
+    table = phrases.table()
+    for name in ("REVISION", "ROLE", "WEIGHT", "PODS", "PHASE"):
+        table.add_column(name, justify="right" if name in {"REVISION", "WEIGHT", "PODS"} else "left", no_wrap=True)
+    table.add_column("LOG", no_wrap=True, overflow="ellipsis")  # `history` has it whole
     for revision in reversed(revisions):
         status = revision.status
         table.add_row(
@@ -120,42 +138,23 @@ def _log(revisions: Sequence[Revision]) -> RenderableType:
             status.role,
             f"{status.weight.verified} %" if status.weight else "",
             f"{status.ready_replicas}/{status.replicas}",
-            _phase(status.phase.value if status.phase else "", paused=False),
+            phrases.phase(status.phase.value if status.phase else ""),
             Text(status.message),
         )
     return table
 
 
-def _history(attempt: Attempt) -> RenderableType:
-    table = _table()
+def story(attempt: Attempt) -> RenderableType:
+    """The newest lines of an attempt's log."""
+    table = phrases.table()
     for name in ("AT", "WEIGHT", "PHASE", "WHY"):
         table.add_column(name, justify="right" if name == "WEIGHT" else "left", no_wrap=name != "WHY")
     for entry in attempt.history[-_HISTORY:]:
         table.add_row(
-            _clock(entry.at), f"{entry.weight} %", _phase(entry.phase.value, paused=False), Text(entry.reason)
+            phrases.clock(entry.at), f"{entry.weight} %", phrases.phase(entry.phase.value), Text(entry.reason)
         )
     left_out = len(attempt.history) - _HISTORY
     return Group(Padding(f"… {left_out} before", (0, 0)), table) if left_out > 0 else table
-
-
-def _newest(service: Seen) -> tuple[Revision, Attempt] | None:
-    attempts = [(r.status.attempt.number, r.spec.number, r) for r in service.revisions if r.status.attempt]
-    if not attempts:
-        return None
-    revision = max(attempts, key=lambda a: a[:2])[2]
-    attempt = revision.status.attempt
-    return (revision, attempt) if attempt else None
-
-
-def _table() -> Table:
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-
-
-def _phase(phase: str, *, paused: bool) -> Text:
-    shown = Text(phase, style=_COLORS.get(phase, ""))
-    if paused and phase != Phase.PAUSED.value:
-        shown.append(" (paused)", style="yellow")
-    return shown
 
 
 def _truth(condition: Condition | None) -> Text:
@@ -178,7 +177,3 @@ def _weight(service: Seen) -> str:
     if service.status.canary_revision is None or weight is None:
         return ""
     return f"{weight.wanted} %" if weight.wanted == weight.verified else f"{weight.verified} → {weight.wanted} %"
-
-
-def _clock(stamped: str) -> str:
-    return datetime.fromisoformat(stamped).strftime("%H:%M:%S")

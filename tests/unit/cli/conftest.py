@@ -11,7 +11,7 @@ import pytest
 
 from seatrial import cli
 from seatrial.cli import cluster
-from seatrial.kube.errors import ApiFailure, NotFound
+from seatrial.kube.errors import ApiFailure, Conflict, NotFound
 from seatrial.kube.kinds import Kind
 
 Object = dict[str, Any]
@@ -20,10 +20,16 @@ Key = tuple[str, str | None, str]
 
 @dataclass
 class Harbour:
-    """A cluster that holds objects, and perhaps a failure that every call ends with."""
+    """A cluster that holds objects, and perhaps a failure that every call ends with.
+
+    `after_look` and `after_merge` are what happens meanwhile: somebody else's writes, and those of the operator.
+    """
 
     objects: dict[Key, Object] = field(default_factory=dict)
     failure: ApiFailure | None = None
+    after_look: Callable[[], None] = lambda: None
+    after_merge: Callable[[], None] = lambda: None
+    refuses: ApiFailure | None = None
     unknown: set[str] = field(default_factory=set)
     closed: int = 0
 
@@ -48,9 +54,16 @@ class Harbour:
         except NotFound:
             return None
 
-    async def list(self, kind: Kind, namespace: str | None = None) -> list[Object]:
+    async def list(
+        self, kind: Kind, namespace: str | None = None, *, labels: dict[str, str] | None = None
+    ) -> list[Object]:
         self._fail(kind)
-        return [o for (k, n, _), o in self.objects.items() if k == kind.name and namespace in {None, n}]
+        found = [o for (k, n, _), o in self.objects.items() if k == kind.name and namespace in {None, n}]
+        matching = [o for o in found if (labels or {}).items() <= (o["metadata"].get("labels") or {}).items()]
+        seen = deepcopy(matching)
+        if kind.name == "Revision":
+            self.after_look()
+        return seen
 
     async def apply(self, obj: Object, *, force: bool = False) -> Object:
         """As server-side apply by the one manager there is: labels given before and not now go away."""
@@ -59,10 +72,16 @@ class Harbour:
         return obj
 
     async def merge(self, kind: Kind, name: str, namespace: str | None, patch: Object) -> Object:
-        labels = (await self.get(kind, name, namespace))["metadata"].setdefault("labels", {})
-        for label, value in patch["metadata"]["labels"].items():
-            assert value is None
-            labels.pop(label, None)
+        if self.refuses is not None:
+            raise self.refuses
+        meta, changed = (await self.get(kind, name, namespace))["metadata"], dict(patch["metadata"])
+        version = changed.pop("resourceVersion", None)
+        if version not in {None, meta.get("resourceVersion")}:
+            raise Conflict("the object has been modified")
+        for part, values in changed.items():
+            whole = meta.setdefault(part, {}) | values
+            meta[part] = {k: v for k, v in whole.items() if v is not None}
+        self.after_merge()
         return patch
 
     async def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:

@@ -26,7 +26,11 @@ def revision(number: int, status: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "seatrial.dev/v1alpha1",
         "kind": "Revision",
-        "metadata": {"name": f"orders-{number}", "namespace": "shop"},
+        "metadata": {
+            "name": f"orders-{number}",
+            "namespace": "shop",
+            "labels": {"seatrial.dev/service": "orders"},
+        },
         "spec": {"service": "orders", "number": number, "hash": "h", "template": {"image": f"orders:{number}"}},
         "status": status,
     }

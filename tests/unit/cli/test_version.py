@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from seatrial.cli.app import _completed, app
+from seatrial.cli.app import app
+from seatrial.cli.options import revisions_named, services_named
 from seatrial.kube.errors import Unavailable
 
 Run = Callable[..., Any]
@@ -35,15 +36,22 @@ class Typed:
 def test_names_of_services_are_completed(harbour: Any) -> None:
     for name in ("orders", "order-history", "gateway"):
         harbour.add({"kind": "MeshService", "metadata": {"name": name, "namespace": "shop"}})
-    assert _completed(Typed(), "order") == ["orders", "order-history"]  # type: ignore[arg-type]
+    assert services_named(Typed(), "order") == ["orders", "order-history"]  # type: ignore[arg-type]
+
+
+def test_names_of_revisions_are_completed(harbour: Any) -> None:
+    harbour.add({"kind": "Revision", "metadata": {"name": "orders-4", "namespace": "shop"}})
+    assert revisions_named(Typed(), "orders-") == ["orders-4"]  # type: ignore[arg-type]
 
 
 def test_completion_is_silent_without_a_cluster(harbour: Any) -> None:
     harbour.failure = Unavailable("refused")
-    assert _completed(Typed(), "") == []  # type: ignore[arg-type]
+    assert services_named(Typed(), "") == []  # type: ignore[arg-type]
 
 
 def test_the_commands_are_these(seatrial: Run) -> None:
     named = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
-    assert named == {"status", "lint", "namespace", "version", "operator", "janitor", "release"}
+    verbs = {"promote", "pause", "resume", "abort", "retry", "rollback"}
+    looks = {"status", "watch", "history", "explain", "wait"}
+    assert named == {*verbs, *looks, "restart", "lint", "namespace", "version", "operator", "janitor", "release"}
     assert "A sea trial for every change on Istio." in seatrial("--help").out

@@ -1,0 +1,72 @@
+"""What an attempt is judged by, as a table: for each objective what was counted of both revisions, and the bounds."""
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from seatrial.api.revision import Attempt, Evidence, SloEvidence
+from seatrial.cli import phrases
+
+_COLORS = {
+    "Better": "green",
+    "Worse": "red",
+    "Wait": "cyan",
+    "Noisy": "yellow",
+    "NoData": "yellow",
+    "Suspect": "yellow",
+}
+UNKNOWN = "not known yet"
+
+
+def evidence(attempt: Attempt) -> Iterator[RenderableType]:
+    """The table, the verdict in a sentence, and whose counters are missing. Nothing where nothing was looked at."""
+    known = attempt.evidence
+    if known is None:
+        return
+    head = Text("evidence", style="bold")
+    head.append(f"  {_span(known)}", style="not bold")
+    yield head
+    yield _table(known)
+    verdict = Text("verdict  ")
+    verdict.append(known.verdict, style=_COLORS.get(known.verdict, "yellow"))
+    verdict.append(f": {known.reason}")
+    yield verdict
+    if known.silent:
+        yield Text(f"silent   {', '.join(known.silent)}: could not be asked at the last look", style="yellow")
+    if known.restarts:
+        times = "once" if known.restarts == 1 else f"{known.restarts} times"
+        yield Text(f"counting began anew {times}: its policy changed, or its state was lost", style="dim")
+
+
+def _span(known: Evidence) -> str:
+    begun = f"since {phrases.clock(known.since)}" if known.since else "nothing counted yet"
+    until = f", as of {phrases.clock(known.at)} UTC" if known.at else " UTC"
+    return f"{begun}{until}, bounds at {phrases.number(known.confidence)} %"
+
+
+def _table(known: Evidence) -> RenderableType:
+    table = phrases.table()
+    for name in ("SLO", "CANARY BAD", "", "STABLE BAD", "", "DIFFERENCE IN POINTS"):
+        table.add_column(name, justify="left" if name in {"SLO", "DIFFERENCE IN POINTS"} else "right", no_wrap=True)
+    for slo in known.slos:
+        canary, stable = slo.canary, slo.stable
+        table.add_row(
+            Text(slo.name),
+            phrases.counted(canary),
+            phrases.percent(canary),
+            phrases.counted(stable),
+            phrases.percent(stable),
+            Text(difference(slo)),
+        )
+    return table
+
+
+def difference(slo: SloEvidence) -> str:
+    """Canary minus stable, as far as it is bounded."""
+    low, high = slo.lower > -100, slo.upper < 100
+    if low and high:
+        return f"{phrases.points(slo.lower)} to {phrases.points(slo.upper)}"
+    if low:
+        return f"at least {phrases.points(slo.lower)}"
+    return f"at most {phrases.points(slo.upper)}" if high else UNKNOWN
