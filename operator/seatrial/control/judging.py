@@ -90,11 +90,11 @@ class Judging:
         case = _case(service, attempt, canary, stable)
         source = self._sources[case.analysis.source]
         trial = self._trial(host, case, attempt, source)
-        if self._clock() - trial.entered_at >= LOOK_EVERY:
+        now = self._clock()
+        if now - trial.entered_at >= LOOK_EVERY:
             question = _question(service, host, case, callers, stable_pods(stable))
-            look = await source.look(question, self._clock())
-            trial.ledger = enter(trial.ledger, look, attempt.weight.wanted)
-            trial.entered_at = self._clock()
+            look = await source.look(question, now)
+            trial.ledger, trial.entered_at = enter(trial.ledger, look, attempt.weight.wanted), now
             if trial.entered_at - trial.dumped_at >= CHECKPOINT_EVERY:
                 trial.text, trial.dumped_at = checkpoint.dump(trial.ledger), trial.entered_at
         found = judge(trial.ledger, self._now())

@@ -16,13 +16,14 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 30.0
+LEAST_PAUSE = 0.05  # seconds between two passes of a key that takes longer than it wants to wait
 
 
 class KeyedQueue(Generic[K]):
     """Runs `work(key)` for keys that are due, at most `workers` at once.
 
-    `work` returns the seconds after which it wants to look again (None: when something changes), and raises where the
-    pass failed. `failed` is told of each failure: key, error, seconds until the next try.
+    `work` returns the seconds from its beginning after which it wants to look again (None: when something changes), and
+    raises where the pass failed. `failed` is told of each failure: key, error, seconds until the next try.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class KeyedQueue(Generic[K]):
         return wait
 
     async def _pass(self, key: K) -> None:
+        began = _now()
         try:
             after = await self._work(key)
         except Exception as error:  # noqa: BLE001 # whatever went wrong, the key is tried again and the cause is told
@@ -111,6 +113,7 @@ class KeyedQueue(Generic[K]):
             self._failed(key, error, after)
         else:
             self._failures.pop(key, None)
+            after = None if after is None else max(after - (_now() - began), LEAST_PAUSE)
         finally:
             del self._running[key]
             self._changed.set()

@@ -39,7 +39,7 @@ from seatrial.kube.reach import PodReach
 
 log = logging.getLogger(__name__)
 
-WORKERS = 8
+WORKERS = 24
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
 LONGEST_TIDYING = 60.0  # seconds of a term that only tidies up
