@@ -1,0 +1,176 @@
+"""Who is looked at, how often, and from where another process goes on."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from seatrial.api.revision import Phase, Revision
+from seatrial.control.judging import Judging
+from seatrial.evidence.ask import Pod
+from seatrial.evidence.question import Question
+from seatrial.rollout.evidence import Counters, Look, Tally
+from seatrial.rollout.world import Verdict
+from support.sea import Sea, a_service
+
+GATEWAY = Pod("shop", "gateway-1-x", "10.0.0.9")
+STABLE_POD = Pod("shop", "orders-1-x", "10.0.0.8")
+
+
+class Callers:
+    """A source that has counted 5 good requests of each revision at every look."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.resumed: dict[str, Counters] = {}
+        self.forgotten: list[str] = []
+
+    async def look(self, question: Question, now: float) -> Look:
+        self.asked.append(question)
+        tally = Tally(5, 0, 5, 0, 5, 0, 5)
+        tallies = dict.fromkeys(question.revisions, tally)
+        return Look(at=now, seconds=1.0, tallies=tallies, counters={GATEWAY.proxy: tallies})
+
+    def resume(self, host: str, counters: Counters) -> None:
+        self.resumed[host] = counters
+
+    def forget(self, host: str) -> None:
+        self.forgotten.append(host)
+
+
+class Court:
+    """A sea that is judged by the real thing, with its own clock."""
+
+    def __init__(self, **rollout: Any) -> None:
+        self.sea = Sea(a_service(rollout={"steps": [10, 50], "analysis": {}} | rollout)).sail()
+        self.source = Callers()
+        self.time = 1000.0
+        self.judging = self.process()
+
+    def process(self) -> Judging:
+        return Judging({"proxies": self.source}, clock=lambda: self.time, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def revisions(self) -> Sequence[Revision]:
+        return list(self.sea.revisions.values())
+
+    async def look(self, seconds: float = 1.0) -> Verdict | None:
+        self.time += seconds
+        self.sea.verdict = await self.judging.verdict(
+            self.sea.service, self.revisions(), {"shop/gateway": [GATEWAY]}, lambda _: [STABLE_POD]
+        )
+        self.sea.look()
+        return self.sea.verdict
+
+    async def shifting(self) -> "Court":
+        self.sea.change("two")
+        for _ in range(10):
+            await self.look()
+        assert self.sea.phase(2) is Phase.SHIFTING
+        return self
+
+
+@pytest.fixture
+async def court() -> Court:
+    """Revision 2 has 10 % and is looked at."""
+    return await Court().shifting()
+
+
+async def test_nobody_is_asked_where_no_rollout_is_under_way() -> None:
+    court = Court()
+    assert await court.look() is None
+    assert not court.source.asked
+
+
+async def test_nobody_is_asked_without_an_analysis() -> None:
+    court = Court(analysis=None)
+    court.sea.change("two")
+    for _ in range(5):
+        assert await court.look() is None
+    assert not court.source.asked
+
+
+async def test_callers_are_asked_about_stable_and_canary(court: Court) -> None:
+    question = court.source.asked[-1]
+    assert question.revisions == (1, 2)
+    assert question.host == "orders.shop.svc.cluster.local"
+    assert question.callers == {"shop/gateway": [GATEWAY]}
+    assert question.stable_pods == [STABLE_POD]
+
+
+async def test_a_pass_within_the_second_brings_the_verdict_of_the_last_look(court: Court) -> None:
+    looks = len(court.source.asked)
+    before = await court.look(0.3)
+    assert await court.look(0.3) == before
+    assert len(court.source.asked) == looks
+
+
+async def test_latency_is_asked_for_at_its_boundary() -> None:
+    court = Court(analysis={"latency": {"slowerThan": "250ms"}})
+    await court.shifting()
+    assert court.source.asked[-1].slower_than == 250
+
+
+async def test_another_process_goes_on_from_the_checkpoint_in_the_status(court: Court) -> None:
+    for _ in range(10):
+        await court.look()
+    court.judging = court.process()
+    found = await court.look()
+    assert found
+    assert found.evidence.restarts == 0
+    assert found.evidence.slos[0].canary.total >= 50
+    assert court.source.resumed["orders.shop.svc.cluster.local"][GATEWAY.proxy][2].requests == 5
+
+
+async def test_an_edited_policy_begins_anew_and_says_so(court: Court) -> None:
+    court.sea.change("two", traffic={"timeout": "3s"})
+    found = await court.look()
+    assert found
+    assert found.evidence.restarts == 1
+    assert found.evidence.slos[0].canary.total == 5
+
+
+async def test_evidence_that_begins_anew_is_an_event(court: Court) -> None:
+    court.sea.change("two", traffic={"timeout": "3s"})
+    court.time += 1
+    court.sea.verdict = await court.judging.verdict(
+        court.sea.service, court.revisions(), {"shop/gateway": [GATEWAY]}, lambda _: []
+    )
+    assert [e.reason for e in court.sea.look().events] == ["EvidenceRestarted"]
+
+
+async def test_edited_steps_go_on_with_what_was_counted(court: Court) -> None:
+    before = await court.look()
+    assert before
+    court.sea.change("two", rollout={"steps": [20, 60], "analysis": {}})
+    after = await court.look()
+    assert after
+    assert after.evidence.restarts == 0
+    assert after.evidence.slos[0].canary.total > before.evidence.slos[0].canary.total
+
+
+async def test_a_new_attempt_has_fresh_evidence(court: Court) -> None:
+    court.sea.ask(2, "abort")
+    while court.sea.phase(2) is not Phase.ABORTED:
+        await court.look()
+    await court.look()
+    court.sea.ask(2, "retry")
+    found = await court.look() or await court.look()
+    assert found
+    assert found.evidence.slos[0].canary.total <= 10
+    assert found.evidence.restarts == 0
+
+
+async def test_a_host_is_forgotten_when_its_rollout_is_over(court: Court) -> None:
+    court.sea.ask(2, "promote")
+    for _ in range(20):
+        await court.look()
+    assert court.sea.phase(2) is Phase.SUCCEEDED
+    assert court.source.forgotten == ["orders.shop.svc.cluster.local"]
+
+
+async def test_a_host_is_looked_at_once_a_second_over_time(court: Court) -> None:
+    looks = len(court.source.asked)
+    for _ in range(10):
+        await court.look(1.0)
+    assert len(court.source.asked) == looks + 10
