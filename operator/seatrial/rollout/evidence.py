@@ -57,7 +57,8 @@ class Look:
     counts by the calling service (`namespace/name`, or `ingress`), `stable_pods` what the proxies in front of the
     stable pods counted, by pod: it is compared among themselves only. `queries` holds (total, bad) by query name and
     revision where Prometheus was asked. `silent` names callers that could not be asked, `suspect` those whose counters
-    fell though the proxy is the same. `counters` is where the next look goes on from.
+    fell though the proxy is the same. `problems` says what can't be answered and why, a sentence each. `counters` is
+    where the next look goes on from.
     """
 
     at: float
@@ -68,6 +69,7 @@ class Look:
     queries: Mapping[str, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     suspect: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     counters: Counters = field(default_factory=dict)
 
     def of(self, revision: int) -> Tally:
