@@ -17,7 +17,7 @@ from seatrial.stats.state import State, begin
 
 VERSION = 1
 STEP = 512.0
-COUNTS = 4 * 12
+COUNTS = 4 * 14
 """Bytes of the counts."""
 NOTHING = -(2**15)
 """Stands for a logarithm below -64, of a share that is as good as lost."""
@@ -55,10 +55,10 @@ def load(plan: Plan, text: str) -> State:
         limit_wealth=limit_wealth + np.minimum(limit_lost, 0),
         limit_share=np.exp(limit_share - limit_lost),
         rate=counts[0:2],
-        recent=counts[2:4],
-        waiting=counts[4:9],
-        settled=counts[9:10],
-        blocks=counts[10:],
+        recent=counts[2:6],
+        waiting=counts[6:11],
+        settled=counts[11:12],
+        blocks=counts[12:],
     )
 
 

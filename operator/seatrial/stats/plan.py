@@ -21,14 +21,14 @@ class Tuning:
     worse: (points between margin and alternative, part of the stake); better: (fraction of the way from the margin to
     equality, part). `leak` is the part of the whole that is spread anew over the bets before each block, so that a
     revision that turns bad late is still found. `cap` and `beyond` temper a block. `half_life` and `prior` (bad,
-    requests) shape the forecast of stable's rate, `recent` how long an outage of stable silences the limit.
-    `patience` is how long one arm's requests wait for the other's.
+    requests) shape the forecast of stable's rate, `recent` and `record` how long failures of stable silence
+    the limit. `patience` is how long one arm's requests wait for the other's.
     """
 
     worse: tuple[tuple[float, float], ...] = (
         (CASH, 0.08), (0.5, 0.08), (1.5, 0.12), (4, 0.14), (12, 0.2), (30, 0.24), (60, 0.14),
     )  # fmt: skip
-    better: tuple[tuple[float, float], ...] = ((CASH, 0.1), (0.5, 0.2), (1, 0.7))
+    better: tuple[tuple[float, float], ...] = ((CASH, 0.05), (0.5, 0.2), (1, 0.75))
     worse_leak: float = 0.004
     better_leak: float = 0.001
     cap: float = 3.0
@@ -36,6 +36,7 @@ class Tuning:
     half_life: float = 20.0
     prior: tuple[float, float] = (0.1, 50.0)
     recent: float = 10.0
+    record: float = 60.0
     patience: float = 10.0
 
 
@@ -91,8 +92,8 @@ class Plan:
 
     @cached_property
     def least(self) -> float:
-        """The limit that is tested: 0 is taken as a rate too small to be told from it."""
-        return max(self.limit or 0.0, TINY)
+        """The limit that is tested. That stable keeps a smaller one would take too long to see."""
+        return max(self.limit or 0.0, 0.001)
 
     @cached_property
     def excesses(self) -> Array:

@@ -30,10 +30,10 @@ class State:
     """Wealth of all bets and what they are sized by. Leading axes are a batch; the last axis is named below.
 
     `wealth` [groups] is the logarithm of each group's e-process, `share` [bets] its part in each bet, `peak` [groups]
-    the largest wealth so far. `limit_wealth` [1] and `limit_share` [bets] are those of the limit. `rate` and `recent`
-    are discounted (bad, requests) of stable, `waiting` holds requests without counterpart: canary, bad, stable, bad,
-    seconds. `settled` [1] is 1 where nothing waits since a block was bet on. `blocks` [2] counts the blocks that were
-    bet on, of the comparison and of the limit.
+    the largest wealth so far. `limit_wealth` [1] and `limit_share` [bets] are those of the limit. `rate` [2] and
+    `recent` [4: of late, and for longer] are discounted (bad, requests) of stable. `waiting` [5] holds requests without
+    counterpart: canary, bad, stable, bad, seconds; `settled` [1] is 1 where nothing waits since a block was bet on.
+    `blocks` [2] counts the blocks that were bet on, of the comparison and of the limit.
     """
 
     wealth: Array
@@ -58,7 +58,7 @@ def begin(plan: Plan, batch: tuple[int, ...] = ()) -> State:
         limit_wealth=np.zeros((*batch, 1)),
         limit_share=np.broadcast_to(plan.excess_prior, (*batch, len(plan.excess_prior))).copy(),
         rate=np.zeros((*batch, 2)),
-        recent=np.zeros((*batch, 2)),
+        recent=np.zeros((*batch, 4)),
         waiting=np.zeros((*batch, 5)),
         settled=np.ones((*batch, 1)),
         blocks=np.zeros((*batch, 2)),
@@ -115,15 +115,17 @@ def _compare(plan: Plan, state: State, now: Array) -> State:
 
 
 def _limit(plan: Plan, state: State, now: Array) -> State:
-    """Bet that the canary is above the limit, unless stable itself seems to be, in this block or of late."""
-    tuning = plan.tuning
-    canary, canary_bad, stable, stable_bad = (now[..., i : i + 1] for i in range(4))
-    recent = state.recent * 0.5 ** (now[..., 4:] / tuning.recent) + now[..., [3, 2]]
+    """Bet that the canary is above the limit, where stable is known to be within it, or not heard of at all."""
+    tuning, limit = plan.tuning, plan.least
+    canary, canary_bad, stable, stable_bad, seconds = (now[..., i : i + 1] for i in range(5))
+    fade = 0.5 ** (seconds / [tuning.recent, tuning.recent, tuning.record, tuning.record])
+    recent = state.recent * fade + now[..., [3, 2, 3, 2]]
     if plan.limit is None or plan.limit >= 1:
         return replace(state, recent=recent)
-    ill = (stable_bad > plan.limit * stable) | (recent[..., :1] > plan.limit * recent[..., 1:])
-    one = np.where(ill | (canary <= 0), 0.0, 1.0)
-    growth = temper(exceed(plan.least, plan.excesses, canary, canary_bad), canary, tuning.cap, tuning.beyond) * one
+    bad, heard, bad_before, before = (recent[..., i : i + 1] for i in range(4))
+    ill = (stable_bad > limit * stable) | (bad > limit * heard) | (bad_before + 1 > limit * before)
+    one = np.where((ill & (heard >= 1)) | (canary <= 0), 0.0, 1.0)
+    growth = temper(exceed(limit, plan.excesses, canary, canary_bad), canary, tuning.cap, tuning.beyond) * one
     leak = _leak(tuning.worse_leak, state.blocks[..., 1:]) * one
     stakes = (state.limit_share + leak * (plan.excess_prior - state.limit_share)) * np.exp(growth)
     total = stakes.sum(axis=-1, keepdims=True)
