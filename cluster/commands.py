@@ -69,6 +69,7 @@ def command(  # noqa: PLR0913 - each is a thing a caller of a program may want t
     """
     words = [str(word) for word in argv]
     log_path = _log_folder() / f"{next(_numbers):03d}-{Path(words[0]).name}.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)  # later runs drop the oldest folders, also one still in use
     with log_path.open("w", encoding="utf-8") as log:
         log.write(f"$ {shlex.join(words)}\n")
         log.flush()
@@ -236,15 +237,22 @@ def _name(words: Sequence[str]) -> str:
     return f"{Path(words[0]).name} {verb}".strip() if not verb.startswith("-") else Path(words[0]).name
 
 
+def _last_written(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # another run dropped it
+        return 0.0
+
+
 @cache
 def _log_folder() -> Path:
     """Make the folder of this run's logs; the oldest runs' folders are dropped."""
     logs = cache_root() / "logs"
     folder = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
-    for old in sorted(logs.iterdir())[:-_KEPT_RUNS]:
-        for file in old.iterdir():
-            file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
+    for old in sorted(logs.iterdir(), key=_last_written)[:-_KEPT_RUNS]:
+        with contextlib.suppress(OSError):  # another run drops it too, or writes into it
+            for file in old.iterdir():
+                file.unlink(missing_ok=True)
             old.rmdir()
     return folder

@@ -90,15 +90,23 @@ def _may_lower_oom_scores(facts: Facts) -> bool:
 
 
 def _bring_up(facts: Facts, mode: Mode, progress: Progress) -> None:
-    state = _state()
-    if state is not None and _bring_back(state, progress):
+    if _old_one_serves(progress):
         return
-    if state is not None:
-        delete_cluster(progress)
     config = cache_root() / "kind-config.yaml"
     base = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config.write_text(yaml.safe_dump(render_config(base, facts, mode), sort_keys=False), encoding="utf-8")
-    command([_kind(), "create", "cluster", "--config", config, "--retain"], progress=progress)
+    create: list[str | Path] = [_kind(), "create", "cluster", "--config", config, "--retain"]
+    try:
+        command(create, progress=progress)
+    except Failure as failure:
+        if "already" not in failure.cause:
+            raise
+        # Docker goes on making a container whose client was interrupted, and shows it only when it is made.
+        progress.say("a node that an interrupted run began has come up meanwhile")
+        await_true(lambda: _state() is not None, failure.cause, failure.remedy)
+        if _old_one_serves(progress):
+            return
+        command(create, progress=progress)
     _await_ready()
     _await_proxy()
     kubectl("--namespace=kube-system", "scale", "deployment/coredns", "--replicas=1")
@@ -106,12 +114,23 @@ def _bring_up(facts: Facts, mode: Mode, progress: Progress) -> None:
     command(["docker", "exec", NODE, "touch", WHOLE])
 
 
+def _old_one_serves(progress: Progress) -> bool:
+    """Bring back the cluster that is there; one that can't be is removed."""
+    state = _state()
+    if state is None:
+        return False
+    if _bring_back(state, progress):
+        return True
+    delete_cluster(progress)
+    return False
+
+
 def _bring_back(state: str, progress: Progress) -> bool:
     """Start what is there again; False when it never was whole or doesn't come back."""
     progress.say(f"the node is there and {state}")
-    if state != "running":
+    if state not in ("running", "created"):
         command(["docker", "start", NODE], progress=progress)
-    if not _is_whole():
+    if state == "created" or not _is_whole():
         progress.say("its making was interrupted: it is made anew")
         return False
     command([_kind(), "export", "kubeconfig", "--name", CLUSTER], progress=progress)
