@@ -62,9 +62,7 @@ class Istiods:
             return value
 
     async def _get(self, istiod: Pod, path: str) -> bytes:
-        return await self._ask.get(
-            namespace=istiod.namespace, pod=istiod.name, ip=istiod.ip, port=DEBUG_PORT, path=path
-        )
+        return await self._ask.get(istiod, port=DEBUG_PORT, path=path)
 
     def _forget_old(self, now: float) -> None:
         for key in [k for k, answer in self._answers.items() if now - answer.at >= MOMENT]:

@@ -21,15 +21,7 @@ class Pod:
 class Ask(Protocol):
     """GET a path of a port of a pod."""
 
-    async def get(  # an address has as many parts
-        self,
-        *,
-        namespace: str,
-        pod: str,
-        ip: str,
-        port: int,
-        path: str,
-    ) -> bytes:
+    async def get(self, pod: Pod, *, port: int, path: str) -> bytes:
         """The body of a 200; raises `Refused`, `Absent` or `Unanswered`."""
         ...
 

@@ -43,9 +43,7 @@ class Endpoints:
         pattern = rf"^cluster\.outbound\|[0-9]+\|r{revision}\|{re.escape(host)};?\.membership_healthy$"
         path = f"/stats/prometheus?filter={quote(pattern, safe='')}"
         try:
-            body = await self._ask.get(
-                namespace=caller.namespace, pod=caller.name, ip=caller.ip, port=STATS_PORT, path=path
-            )
+            body = await self._ask.get(caller, port=STATS_PORT, path=path)
         except (Absent, Refused, Unanswered):
             return None
         healthy = [

@@ -76,9 +76,7 @@ class Traffic:
         key = (host, caller.proxy)
         before = self._completed.get(key, {})
         try:
-            body = await self._ask.get(
-                namespace=caller.namespace, pod=caller.name, ip=caller.ip, port=STATS_PORT, path=stats_path(host)
-            )
+            body = await self._ask.get(caller, port=STATS_PORT, path=stats_path(host))
         except (Absent, Refused, Unanswered):
             return dict.fromkeys(before, 1)
         counted = Counted(body.decode(), host)

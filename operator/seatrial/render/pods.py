@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seatrial.api.base import seconds
+from seatrial.api.buckets import LATENCY_BUCKETS_MS
 from seatrial.api.meshservice import EnvSource, ServicePort
 from seatrial.api.names import (
     ANNOTATION_RESTART,
@@ -29,12 +30,6 @@ from seatrial.render.objects import labels_of
 from seatrial.render.stored import stored
 
 LABEL_MIGRATION = "seatrial.dev/migration"
-
-# Upper bounds of Envoy's histograms, in milliseconds: a latency can be judged at these values and at no others.
-LATENCY_BUCKETS_MS = (
-    *(1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 750),
-    *(1000, 1500, 2000, 2500, 3000, 5000, 7500, 10000, 15000, 30000, 60000),
-)
 
 PRE_STOP_SECONDS = 5  # all proxies know of an endpoint's end within a fraction of it
 STARTUP_SECONDS = 300  # a slow start is ended by the rollout's deadline, not by the kubelet

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.evidence.ask import Absent, Pod, Refused, Unanswered
-from seatrial.evidence.carried import LONGEST_DEBOUNCE, STEADY, Carriers, Wanted
+from seatrial.evidence.carried import LONGEST_DEBOUNCE, STEADY, Carriers, Wanted, matches
 from seatrial.evidence.endpoints import Endpoints
 from seatrial.evidence.envoy import Counted, Traffic
 from seatrial.evidence.istiod import Config, Known, parse_syncz
+from seatrial.rollout.world import Mirror, Split
 
 DATA = Path(__file__).parent / "data"
 HOST = "orders.shop.svc.cluster.local"
@@ -36,15 +37,7 @@ class Answers:
             if acknowledged:
                 self.syncz[0][f"{kind}_acked"] = nonce
 
-    async def get(
-        self,
-        *,
-        namespace: str,
-        pod: str,
-        ip: str,
-        port: int,
-        path: str,
-    ) -> bytes:
+    async def get(self, pod: Pod, *, port: int, path: str) -> bytes:
         self.asked.append(path)
         if self.failure:
             raise self.failure
@@ -54,7 +47,7 @@ class Answers:
 
 
 def wanted(weights: dict[int, int], subsets: set[int] | None = None) -> Wanted:
-    return Wanted(HOST, frozenset(weights.items()), frozenset(subsets or weights))
+    return Wanted(HOST, frozenset({Split.of(weights)}), frozenset(subsets or weights))
 
 
 SPLIT = wanted({3: 90, 4: 10})
@@ -89,7 +82,7 @@ def stored(weights: dict[str, int], subsets: list[str], *, tcp: bool = False) ->
 
 def test_the_weights_of_every_route_to_the_host_are_read() -> None:
     known = Config((DATA / "configz.json").read_bytes()).of(HOST)
-    assert {tuple((w or {}).items()) for w in known.weights} == {((3, 90), (4, 10))}
+    assert set(known.splits) == {Split.of({3: 90, 4: 10})}
     assert known.subsets == {3, 4}
 
 
@@ -98,11 +91,27 @@ def test_another_host_is_not_ours() -> None:
 
 
 def test_a_route_to_no_revision_is_no_routing_of_ours() -> None:
-    assert stored({"blue": 100}, ["r1"]).weights == (None,)
+    assert stored({"blue": 100}, ["r1"]).splits == (None,)
 
 
 def test_a_tcp_route_is_read_like_any_other() -> None:
-    assert [dict(w or {}) for w in stored({"r2": 100}, ["r2"], tcp=True).weights] == [{2: 100}]
+    assert stored({"r2": 100}, ["r2"], tcp=True).splits == (Split.of({2: 100}),)
+
+
+def test_a_route_that_sends_copies_differs_from_one_that_sends_none() -> None:
+    copies = {"destination": {"host": HOST, "subset": "r4"}, "percentage": {"value": 20}}
+    route = {"route": [{"destination": {"host": HOST, "subset": "r3"}}], "mirrors": [copies]}
+    known = Config(json.dumps([{"kind": "VirtualService", "spec": {"http": [route]}}]).encode()).of(HOST)
+    assert known.splits == (Split.of({3: 100}, Mirror(4, 20)),)
+
+
+def test_a_routing_is_stored_when_each_of_its_splits_is_and_no_other_one() -> None:
+    public, marked = Split.of({3: 100}), Split.of({4: 100})
+    asked = Wanted(HOST, frozenset({public, marked}), frozenset({3, 4}))
+    assert matches(Known((marked, public, public), asked.subsets), asked)
+    assert not matches(Known((public,), asked.subsets), asked)
+    assert not matches(Known((marked, public, Split.of({3: 90, 4: 10})), asked.subsets), asked)
+    assert not matches(Known((marked, public, None), asked.subsets), asked)
 
 
 def test_an_acknowledged_push_is_recognized() -> None:

@@ -1,0 +1,162 @@
+"""The evidence source `proxies`: what Envoy counted at everyone who calls a service, looked at once a second.
+
+The callers' proxies see requests that never reached a pod, and a revision that lies about itself can't reach them.
+"""
+
+import asyncio
+from collections.abc import Container, Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from seatrial.evidence.ask import Absent, Ask, Pod, Refused, Unanswered
+from seatrial.evidence.caller import Caller, Change, Read, When
+from seatrial.evidence.envoy import STATS_PORT
+from seatrial.evidence.figures import OWN, Page, inbound_path, outbound_path, read
+from seatrial.evidence.question import Protocol, Question
+from seatrial.evidence.reading import read_connections, read_requests
+from seatrial.rollout.evidence import Counters, Look, Tally
+
+DEADLINE = 0.8  # seconds for all proxies together: who is later is silent, and tells all the same at the next look
+AT_ONCE = 32  # questions under way, over all services
+Key = tuple[Literal["caller", "own"], str]
+
+KEPT = 300.0  # seconds for which a caller that is gone is remembered: it may come back
+
+
+@dataclass
+class _Memory:
+    """Of one host: its callers, and the proxies in front of its stable pods."""
+
+    began: float
+    slower_than: float | None
+    protocol: Protocol
+    at: float | None = None
+    callers: dict[str, Caller] = field(default_factory=dict)
+    own: dict[str, Caller] = field(default_factory=dict)
+
+    def fits(self, question: Question) -> bool:
+        """Whether what was counted can be gone on from."""
+        return (self.slower_than, self.protocol) == (question.slower_than, question.protocol)
+
+
+class Proxies:
+    """Remembers what each proxy told, so that every look is a difference; never negative, nothing counted twice."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._memories: dict[str, _Memory] = {}
+        self._resumed: dict[str, Counters] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def look(self, question: Question, now: float) -> Look:
+        """What was counted since the look before; the first one after `forget` counts nothing, it begins.
+
+        `now` is a monotonic clock in seconds.
+        """
+        memory = self._memory(question, now)
+        others = question.others
+        tcp = question.protocol == "tcp"
+        outbound, inbound = outbound_path(question.host, tcp=tcp), inbound_path(tcp=tcp)
+        own = {pod.proxy: pod for pod in question.stable_pods}
+        began = asyncio.get_running_loop().time()
+
+        async def told(caller: Caller, pod: Pod, path: str) -> Change:
+            async with self._turns:
+                asked = now + asyncio.get_running_loop().time() - began
+                page = await self._page(pod, path, question.host)
+                answered = now + asyncio.get_running_loop().time() - began
+            return caller.take(page, When(asked, answered), since=memory.began)
+
+        for proxy in others:
+            memory.callers.setdefault(proxy, self._caller(question))
+        for proxy in own:
+            memory.own.setdefault(proxy, self._caller(question))
+        asking: dict[Key, Coroutine[None, None, Change]] = {}
+        for proxy, (_, pod) in others.items():
+            asking["caller", proxy] = told(memory.callers[proxy], pod, outbound)
+        for proxy, pod in own.items():
+            asking["own", proxy] = told(memory.own[proxy], pod, inbound)
+        changes = await _gathered(asking)
+        return self._look(question, memory, changes, now)
+
+    def resume(self, host: str, counters: Counters) -> None:
+        """Go on from what an earlier process counted: its last `Look.counters`."""
+        self._memories.pop(host, None)
+        self._resumed[host] = counters
+
+    def forget(self, host: str) -> None:
+        """Drop what is remembered of a host: the next look begins."""
+        self._memories.pop(host, None)
+        self._resumed.pop(host, None)
+
+    def _memory(self, question: Question, now: float) -> _Memory:
+        memory = self._memories.get(question.host)
+        if memory is None or not memory.fits(question):
+            memory = self._memories[question.host] = _Memory(now, question.slower_than, question.protocol)
+            for proxy, told in self._resumed.pop(question.host, {}).items():
+                memory.callers[proxy] = self._caller(question, told)
+        return memory
+
+    def _caller(self, question: Question, told: Mapping[int, Tally] | None = None) -> Caller:
+        return Caller(_reader(question), question.slower_than, told)
+
+    async def _page(self, pod: Pod, path: str, host: str) -> Page:
+        body = await self._ask.get(pod, port=STATS_PORT, path=path)
+        return read(body.decode(), host)
+
+    def _look(self, question: Question, memory: _Memory, changes: Mapping[Key, Change], now: float) -> Look:
+        others = question.others
+        by_caller: dict[str, dict[int, Tally]] = {}
+        tallies = dict.fromkeys(question.revisions, Tally())
+        for proxy, (service, _) in others.items():
+            told = changes.get(("caller", proxy), Change()).tallies
+            of = by_caller.setdefault(service, dict.fromkeys(question.revisions, Tally()))
+            for revision in question.revisions:
+                of[revision] += told.get(revision, Tally())
+                tallies[revision] += told.get(revision, Tally())
+        seconds = 0.0 if memory.at is None else now - memory.at
+        memory.at = now
+        _forget_gone(memory.callers, others, now)
+        _forget_gone(memory.own, {pod.proxy for pod in question.stable_pods}, now)
+        return Look(
+            at=now,
+            seconds=seconds,
+            tallies=tallies,
+            by_caller=by_caller,
+            stable_pods={
+                proxy: change.tallies.get(OWN, Tally()) for (kind, proxy), change in changes.items() if kind == "own"
+            },
+            silent=tuple(sorted(proxy for proxy in others if ("caller", proxy) not in changes)),
+            suspect=tuple(sorted(p for (kind, p), change in changes.items() if kind == "caller" and change.suspect)),
+            counters={proxy: caller.told for proxy, caller in memory.callers.items()},
+        )
+
+
+def _reader(question: Question) -> Read:
+    if question.protocol == "tcp":
+        return read_connections
+    return partial(read_requests, slower_than=question.slower_than, grpc=question.protocol == "grpc")
+
+
+def _forget_gone(callers: dict[str, Caller], there: Container[str], now: float) -> None:
+    for proxy in [p for p, caller in callers.items() if p not in there and now - caller.answered > KEPT]:
+        del callers[proxy]
+
+
+async def _gathered(asking: Mapping[Key, Coroutine[None, None, Change]]) -> dict[Key, Change]:
+    """The answers that came in time."""
+    tasks = {asyncio.create_task(question): key for key, question in asking.items()}
+    if not tasks:
+        return {}
+    done, late = await asyncio.wait(tasks, timeout=DEADLINE)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    answers = {}
+    for task in done:
+        try:
+            answers[tasks[task]] = task.result()
+        except (Absent, Refused, Unanswered):
+            continue
+    return answers

@@ -1,0 +1,121 @@
+"""What a proxy's figures mean: requests, attempts, failures and slow ones, each request counted once.
+
+Envoy counts events, and one request makes several. Where the figures leave room, the least number that they allow is
+taken: nothing is counted that didn't happen. Facts about Envoy that this rests on, each with a test:
+
+- A request has a code once its answer begins, so one that is cut off later has code 200. Its attempts have none when
+  they were retried: their answers are under `retry_upstream_rq`, and `upstream_rq_retry` has all retries.
+- Resets (`rx_reset`, a connection lost under a request, a failed connect) and tries that took too long each end in a
+  retry, in a 502, 503 or 504, or in an answer that was cut off: what is neither of the former is the latter. That is
+  reckoned from one page to the next, since the pods' own 503s hide some.
+- A client that goes before its answer began leaves an attempt without a code: begun, not under way any more, neither
+  answered nor retried. That is reckoned from the beginning: an answer that has begun and not ended hides one for now.
+- The histogram holds complete answers alone.
+"""
+
+from dataclasses import dataclass
+
+from seatrial.evidence.figures import Figures
+
+# Those of the server's doing, as OpenTelemetry's conventions for gRPC name them: the rest is the caller's.
+GRPC_FAILURES = (2, 4, 12, 13, 14, 15)
+_GRPC_UNAVAILABLE = 14  # what Envoy says in place of an answer
+_SWITCHING = 101  # the one answer below 200 that is final
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Since the proxy began; `errors` and `unanswered` since an earlier page.
+
+    `answered` requests got a code, `gone` ones have no client any more. `errors` are answered and failed. `unanswered`
+    are those of which no complete answer came. `refused` of the `retries` followed an answer that is no failure. Of the
+    `complete` answers, `fast` ones took no longer than asked for. `begun` and `active` are attempts.
+    """
+
+    answered: int = 0
+    gone: int = 0
+    errors: int = 0
+    unanswered: int = 0
+    retries: int = 0
+    refused: int = 0
+    complete: int = 0
+    fast: int = 0
+    begun: int = 0
+    active: int = 0
+
+
+def read_requests(figures: Figures, before: Figures, *, slower_than: float | None, grpc: bool = False) -> Reading:
+    """Of HTTP and gRPC. `slower_than` is in milliseconds and a bound of the histogram."""
+    counts, codes = figures.counts, figures.codes
+    answered = sum(n for code, n in codes.items() if code >= 200 or code == _SWITCHING)
+    retries = counts["upstream_rq_retry"]
+    lately = figures.since(before)
+    unanswered = _unanswered(lately)
+    complete = counts["upstream_rq_time_count"]
+    judged = slower_than is not None and (slower_than in figures.within or not complete)
+    return Reading(
+        answered=answered,
+        gone=_gone(figures, answered + retries),
+        errors=_errors(lately, unanswered, grpc=grpc),
+        unanswered=unanswered,
+        retries=retries,
+        refused=sum(n for code, n in figures.retried.items() if 400 <= code < 500),
+        complete=complete if judged else 0,
+        fast=figures.within[slower_than or 0.0] if judged else 0,
+        begun=counts["upstream_rq_total"] + counts["upstream_rq_pending_active"] + _unsent(figures),
+        active=counts["upstream_rq_active"] + counts["upstream_rq_pending_active"],
+    )
+
+
+def read_connections(figures: Figures, before: Figures) -> Reading:
+    """Of TCP: a connection is a request, and failed where it couldn't be made or the server ended it first.
+
+    Envoy closes its own side last, so `destroy_local` are those that the other side, the server, closed first.
+    """
+    counts, lately = figures.counts, figures.since(before).counts
+    begun = counts["upstream_cx_total"] + counts["upstream_cx_none_healthy"] + counts["upstream_cx_overflow"]
+    active = counts["upstream_cx_active"]
+    unmade = lately["upstream_cx_none_healthy"] + lately["upstream_cx_overflow"] + lately["upstream_cx_connect_fail"]
+    errors = unmade + lately["upstream_cx_destroy_local_with_active_rq"]
+    return Reading(answered=begun - active, errors=errors, begun=begun, active=active)
+
+
+def _errors(lately: Figures, unanswered: int, *, grpc: bool) -> int:
+    """Answers that say so, and answers that were cut off."""
+    codes = lately.codes
+    cut = max(0, unanswered - codes[502] - codes[503] - codes[504])
+    errors = sum(n for code, n in codes.items() if code >= 500)
+    if grpc:
+        said = sum(lately.grpc[status] for status in GRPC_FAILURES)
+        errors = said + max(0, errors - lately.grpc[_GRPC_UNAVAILABLE])
+    return errors + cut
+
+
+def _unanswered(lately: Figures) -> int:
+    """Requests whose last attempt ended without a whole answer, by the pod's doing or by a timeout."""
+    counts = lately.counts
+    attempts = (
+        counts["upstream_rq_rx_reset"]
+        + counts["upstream_cx_destroy_remote_with_active_rq"]
+        + counts["upstream_rq_pending_failure_eject"]
+        + counts["upstream_rq_per_try_timeout"]
+    )
+    retried = counts["upstream_rq_retry"] - sum(lately.retried.values())
+    return max(0, attempts - retried) + counts["upstream_rq_timeout"]
+
+
+def _gone(figures: Figures, coded: int) -> int:
+    """Requests whose client went before an answer began."""
+    sent = figures.counts["upstream_rq_total"] - figures.counts["upstream_rq_active"]
+    return max(0, sent + _unsent(figures) - coded)
+
+
+def _unsent(figures: Figures) -> int:
+    """Attempts that ended without ever having had a connection."""
+    counts = figures.counts
+    return (
+        counts["upstream_rq_pending_failure_eject"]
+        + counts["upstream_rq_pending_overflow"]
+        + counts["upstream_rq_cancelled"]
+        + counts["upstream_cx_none_healthy"]
+    )
