@@ -46,6 +46,14 @@ def _match(**path: str) -> Json:
     return a_manifest(traffic={"routes": [{"match": {"path": path}}]})
 
 
+def _rollout(**rollout: Any) -> Json:
+    return a_manifest(rollout=rollout)
+
+
+def _audience(**match: Json) -> Json:
+    return _rollout(strategy="abTest", match=[match])
+
+
 def _port(name: str, number: int) -> Json:
     return {"name": name, "port": number, "targetPort": 8080}
 
@@ -67,6 +75,48 @@ RULES = (
     ),
     Bad("steps that fall", a_manifest(rollout={"steps": [25, 5]}), "spec.rollout.steps", "steps are [25, 5]"),
     Bad("a step twice", a_manifest(rollout={"steps": [5, 5]}), "spec.rollout.steps", "steps are [5, 5]"),
+    Bad("no steps and nothing that chooses them", _rollout(steps=[]), "spec.rollout.steps", "`analysis: {}`"),
+    Bad("an A/B test for nobody", _rollout(strategy="abTest"), "spec.rollout.match", "nobody gets the new revision"),
+    Bad("an audience of nothing", _audience(), "spec.rollout.match[0]", "which requests are meant"),
+    Bad(
+        "a header that looks two ways",
+        _audience(headers={"x-a": {"exact": "a", "prefix": "b"}}),
+        "spec.rollout.match[0].headers[x-a]",
+        "one of exact, prefix and regex",
+    ),
+    Bad(
+        "affinity without a draw",
+        a_manifest(rollout={"strategy": "blueGreen", "affinity": {}}, expose=[{"host": "a"}]),
+        "spec.rollout.affinity",
+        "strategy is blueGreen",
+    ),
+    Bad("affinity inside the mesh", _rollout(affinity={}), "spec.rollout.affinity", "give expose"),
+    Bad(
+        "affinity for less than a second",
+        a_manifest(rollout={"affinity": {"for": "500ms"}}, expose=[{"host": "a"}]),
+        "spec.rollout.affinity.for",
+        "for is 500ms",
+    ),
+    Bad(
+        "copies of what has no requests",
+        a_manifest(
+            port=None, ports=[_port("a", 1) | {"appProtocol": "tcp"}], rollout={"strategy": "mirror", "analysis": {}}
+        ),
+        "spec.rollout.strategy",
+        "strategy is mirror",
+    ),
+    Bad(
+        "queries to nowhere",
+        _rollout(analysis={"source": "prometheus"}),
+        "spec.rollout.analysis.prometheus",
+        "source is prometheus",
+    ),
+    Bad(
+        "a latency between two boundaries",
+        _rollout(analysis={"latency": {"slowerThan": "240ms"}}),
+        "spec.rollout.analysis.latency.slowerThan",
+        "the nearest is 250ms",
+    ),
     Bad("min above max", a_manifest(autoscaling={"min": 3, "max": 2}), "spec.autoscaling.min", "min is 3"),
     Bad("variables from nowhere", a_manifest(envFrom=[{"prefix": "A_"}]), "spec.envFrom[0]", "give one of secretRef"),
     Bad(
@@ -175,6 +225,26 @@ OPERATOR = (
         "spec.traffic.routes[0].match.headers",
         "a b",
     ),
+    Bad(
+        "a header that Istio passes over",
+        a_manifest(traffic={"routes": [{"match": {"headers": {"Method": "c"}}}]}),
+        "spec.traffic.routes[0].match.headers",
+        "Istio takes no header that is called Method",
+    ),
+    Bad(
+        "a cookie sought in its header",
+        _audience(headers={"Cookie": {"regex": ".*a=b.*"}}),
+        "spec.rollout.match[0].headers.Cookie",
+        "spec.rollout.match[0].cookies",
+    ),
+    Bad(
+        "a broken expression for a header",
+        _audience(headers={"xa": {"regex": "(a"}}),
+        "spec.rollout.match[0].headers.xa.regex",
+        "(a",
+    ),
+    Bad("a cookie with a bad name", _audience(cookies={"a b": "c"}), "spec.rollout.match[0].cookies", "a b"),
+    Bad("a cookie with two values", _audience(cookies={"a": "b; c"}), "spec.rollout.match[0].cookies.a", "take out"),
     Bad("a variable of ours", a_manifest(env={"POD_NAME": "x"}), "spec.env.POD_NAME", "Seatrial"),
     Bad(
         "a label of ours",

@@ -5,7 +5,7 @@ rules stands here what neither CEL nor a type can say.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +21,9 @@ Json = Mapping[str, Any]
 
 _FREE = (("spec", "podTemplate"),)  # what is below belongs to Kubernetes, not to us
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NO_HEADERS = frozenset({"uri", "scheme", "method", "authority"})  # passed over in a match, which would take everything
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~-]+")
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+")  # RFC 6265, section 4.1.1
 _NOT_RE2 = re.compile(r"\(\?[=!<]|\\[1-9]|\(\?P?[=>]|[*+?}]\+")
 
 
@@ -71,13 +74,16 @@ def _broken_rules(value: object, service: MeshService, at: Location) -> Iterator
     if isinstance(value, list):
         for i, item in enumerate(value):
             yield from _broken_rules(item, service, (*at, i))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _broken_rules(item, service, (*at, key))
     if not isinstance(value, Model):
         return
     for rule in rules_of(type(value).__name__):
         if not rule.holds(value):
             seen = rule.shown(value)
             where = path_of((*at, *rule.field.split("."))) if rule.field else path_of(at)
-            yield Problem(where, rule.message.replace("{}", str(seen), 1), rule.remedy, value=seen)
+            yield Problem(where, rule.told(seen), rule.remedy, value=seen[0] if isinstance(seen, tuple) else seen)
     for name, field in type(value).model_fields.items():
         yield from _broken_rules(getattr(value, name), service, (*at, field.alias or name))
 
@@ -132,12 +138,38 @@ def _needs_http(spec: MeshServiceSpec) -> Iterator[Problem]:
 def _matches(spec: MeshServiceSpec) -> Iterator[Problem]:
     for i, route in enumerate(spec.traffic.routes):
         where = f"spec.traffic.routes[{i}].match"
-        regex = route.match.path.regex if route.match.path else None
-        if regex is not None and (why := _no_re2(regex)):
-            yield Problem(f"{where}.path.regex", f"{shown(regex)} {why}", "write it in RE2's syntax", value=regex)
-        for name in route.match.headers:
-            if not _HEADER.fullmatch(name):
-                yield Problem(f"{where}.headers", f"{shown(name)} isn't a header's name", "take letters, digits and -")
+        if route.match.path and route.match.path.regex is not None:
+            yield from _expression(f"{where}.path.regex", route.match.path.regex)
+        yield from _header_names(f"{where}.headers", route.match.headers)
+    for i, audience in enumerate(spec.rollout.match):
+        where = f"spec.rollout.match[{i}]"
+        yield from _header_names(f"{where}.headers", audience.headers)
+        for name, match in audience.headers.items():
+            if name.lower() == "cookie":
+                yield Problem(f"{where}.headers.{name}", "has all cookies in one text", f"write it as {where}.cookies")
+            if match.regex is not None:
+                yield from _expression(f"{where}.headers.{name}.regex", match.regex)
+        for name, value in audience.cookies.items():
+            if not _COOKIE_NAME.fullmatch(name):
+                yield Problem(
+                    f"{where}.cookies", f"{shown(name)} isn't a cookie's name", "take letters, digits, - and _"
+                )
+            if not _COOKIE_VALUE.fullmatch(value):
+                message, remedy = f"{shown(value)} isn't a cookie's value", 'take out spaces, commas, ;, " and \\'
+                yield Problem(f"{where}.cookies.{name}", message, remedy, value=value)
+
+
+def _header_names(where: str, names: Iterable[str]) -> Iterator[Problem]:
+    for name in names:
+        if not _HEADER.fullmatch(name):
+            yield Problem(where, f"{shown(name)} isn't a header's name", "take letters, digits and -")
+        elif name.lower() in _NO_HEADERS:
+            yield Problem(where, f"Istio takes no header that is called {name}", "take another one", value=name)
+
+
+def _expression(where: str, regex: str) -> Iterator[Problem]:
+    if why := _no_re2(regex):
+        yield Problem(where, f"{shown(regex)} {why}", "write it in RE2's syntax", value=regex)
 
 
 def _no_re2(regex: str) -> str:

@@ -15,12 +15,12 @@ from seatrial.api.meshservice import (
     RouteMatch,
 )
 from seatrial.api.problems import Level, Problem
-from seatrial.api.rollouts import Rollout
+from seatrial.api.rollout_advice import rollout_advice
 
 
 def advice(spec: MeshServiceSpec) -> list[Problem]:
     """What a careful reader would ask about."""
-    looks = (_fit, _repeats, _routes, _edge, _capacity, _rollout, _image)
+    looks = (_fit, _repeats, _routes, _edge, _capacity, rollout_advice, _image)
     return [found for look in looks for found in look(spec)]
 
 
@@ -128,17 +128,6 @@ def _capacity(spec: MeshServiceSpec) -> Iterator[Problem]:
             "spec.traffic.circuitBreaker",
             "never ejects a pod that is alone in its revision",
             "run 2 replicas or more, or keep it for its connection limits",
-        )
-
-
-def _rollout(spec: MeshServiceSpec) -> Iterator[Problem]:
-    default = Rollout()
-    if spec.rollout.strategy == "none" and list(spec.rollout.steps) != list(default.steps):
-        yield _advice(
-            "spec.rollout.steps",
-            "do nothing: strategy is none",
-            "take them out, or set strategy to canary",
-            spec.rollout.steps,
         )
 
 

@@ -17,7 +17,8 @@ import yaml
 from seatrial.api.base import GROUP, VERSION, Model
 from seatrial.api.meshservice import MeshService
 from seatrial.api.revision import Revision
-from seatrial.api.rules import Rule, rules_of
+from seatrial.api.rule import Rule
+from seatrial.api.rules import rules_of
 
 Schema = dict[str, Any]
 

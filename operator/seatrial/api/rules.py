@@ -6,11 +6,8 @@ hold) is in `seatrial.api.accept` alone.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from seatrial.api.base import Model, seconds
+from seatrial.api.base import seconds
 from seatrial.api.meshservice import (
     Autoscaling,
     Callee,
@@ -23,36 +20,11 @@ from seatrial.api.meshservice import (
     Retries,
 )
 from seatrial.api.names import MAX_SERVICE_NAME
-from seatrial.api.rollouts import Rollout
+from seatrial.api.rollout_rules import ROLLOUT_RULES
+from seatrial.api.rule import Rule, given
 
 ENV_NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_.-]*$"
 SERVICE_NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One thing that must hold for each value of a model.
-
-    `cel` and `holds` say the same. `{}` in `message` is the offending value: `shown_cel` and `shown` make it. `field`
-    is the path of the offending field below the model, in the API's spelling.
-    """
-
-    model: type[Model]
-    field: str
-    cel: str
-    holds: Callable[[Any], bool]
-    message: str
-    remedy: str
-    shown_cel: str = ""
-    shown: Callable[[Any], object] = lambda _: None
-
-    def text(self, value: str) -> str:
-        """All that is said of one value."""
-        return f"{self.message.replace('{}', value, 1)}; {self.remedy}"
-
-
-def _given(*values: object) -> int:
-    return sum(v is not None for v in values)
 
 
 def _numbers_once(spec: MeshServiceSpec) -> bool:
@@ -62,10 +34,6 @@ def _numbers_once(spec: MeshServiceSpec) -> bool:
 
 def _unusable_variables(spec: MeshServiceSpec) -> list[str]:
     return [name for name in spec.env if not re.fullmatch(ENV_NAME_PATTERN, name)]
-
-
-def _rising(rollout: Rollout) -> bool:
-    return all(a < b for a, b in zip(rollout.steps, rollout.steps[1:], strict=False))
 
 
 def _usable_name(service: MeshService) -> bool:
@@ -90,6 +58,7 @@ _SELF = (
 )
 
 RULES: tuple[Rule, ...] = (
+    *ROLLOUT_RULES,
     Rule(
         model=MeshService,
         field="metadata.name",
@@ -143,16 +112,6 @@ RULES: tuple[Rule, ...] = (
         shown=lambda s: [p.port for p in s.ports],
     ),
     Rule(
-        model=Rollout,
-        field="steps",
-        cel="!has(self.steps) || (self.steps.isSorted() && self.steps.all(s, self.steps.exists_one(t, t == s)))",
-        holds=_rising,
-        message="steps are {}: each must be higher than the one before it",
-        remedy="write them rising between 1 and 99, like [5, 25, 50]; 100 follows by itself",
-        shown_cel="self.steps",
-        shown=lambda r: r.steps,
-    ),
-    Rule(
         model=Autoscaling,
         field="min",
         cel="self.min <= self.max",
@@ -166,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         model=EnvSource,
         field="",
         cel="has(self.secretRef) != has(self.configMapRef)",
-        holds=lambda e: _given(e.secret_ref, e.config_map_ref) == 1,
+        holds=lambda e: given(e.secret_ref, e.config_map_ref) == 1,
         message="must name a Secret or a ConfigMap",
         remedy="give one of secretRef and configMapRef",
     ),
@@ -174,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         model=Caller,
         field="",
         cel="has(self.service) != has(self.ingress)",
-        holds=lambda c: _given(c.service, c.ingress) == 1,
+        holds=lambda c: given(c.service, c.ingress) == 1,
         message="must name a service or the ingress gateway",
         remedy="give one of `service: NAME` and `ingress: {}`",
     ),
@@ -192,7 +151,7 @@ RULES: tuple[Rule, ...] = (
         model=Callee,
         field="",
         cel="has(self.service) != has(self.host)",
-        holds=lambda c: _given(c.service, c.host) == 1,
+        holds=lambda c: given(c.service, c.host) == 1,
         message="must name a service or an outside host",
         remedy="give one of `service: NAME` and `host: NAME`",
     ),
@@ -248,7 +207,7 @@ RULES: tuple[Rule, ...] = (
         model=PathMatch,
         field="",
         cel="[has(self.exact), has(self.prefix), has(self.regex)].filter(given, given).size() == 1",
-        holds=lambda p: _given(p.exact, p.prefix, p.regex) == 1,
+        holds=lambda p: given(p.exact, p.prefix, p.regex) == 1,
         message="must say how the path looks",
         remedy="give one of exact, prefix and regex",
     ),

@@ -174,6 +174,45 @@ def test_lists_are_opened_and_a_name_twice_is_told() -> None:
         ({"traffic": {"circuitBreaker": {}}}, "spec.traffic.circuitBreaker", "alone"),
         ({"traffic": {"timeout": "60s"}}, "spec.traffic.timeout", "grace to 60s"),
         ({"rollout": {"strategy": "none", "steps": [50]}}, "spec.rollout.steps", "strategy is none"),
+        ({"rollout": {"strategy": "blueGreen", "steps": [50]}}, "spec.rollout.steps", "strategy is blueGreen"),
+        ({"rollout": {"match": [{"cookies": {"a": "b"}}]}}, "spec.rollout.match", "strategy is canary"),
+        ({"rollout": {"mirrorPercent": 5}}, "spec.rollout.mirrorPercent", "strategy is canary"),
+        ({"rollout": {"strategy": "blueGreen"}}, "spec.rollout.analysis", "nothing is learnt from the marked requests"),
+        ({"rollout": {"strategy": "mirror"}}, "spec.rollout.analysis", "after 5s it goes on"),
+        ({"rollout": {"analysis": {}}}, "spec.rollout.analysis", "has nobody to ask"),
+        (
+            {"rollout": {"analysis": {}}, "security": {"callers": [{"ingress": {}}]}},
+            "spec.rollout.analysis",
+            "nothing is exposed",
+        ),
+        ({"rollout": {"analysis": {}}, "port": None}, "spec.rollout.analysis", "no calls to count"),
+        (
+            {"rollout": {"hold": "10m", "analysis": {}}, "security": {"callers": [{"service": "a"}]}},
+            "spec.rollout.analysis.stepTimeout",
+            "make it longer than hold",
+        ),
+        (
+            {"rollout": {"analysis": {"prometheus": {"address": "http://p"}}}},
+            "spec.rollout.analysis.prometheus",
+            "source is proxies",
+        ),
+        (
+            {
+                "rollout": {"strategy": "mirror", "analysis": {}},
+                "security": {"callers": [{"service": "a", "methods": ["POST"]}]},
+            },
+            "spec.rollout.strategy",
+            "nothing is copied",
+        ),
+        (
+            {
+                "rollout": {"strategy": "mirror", "analysis": {}},
+                "port": None,
+                "ports": [{"name": "g", "port": 80, "targetPort": 8080, "appProtocol": "grpc"}],
+            },
+            "spec.rollout.strategy",
+            "gRPC calls are POST",
+        ),
         ({"image": "registry:5000/orders"}, "spec.image", "version or a digest"),
     ],
 )
@@ -194,6 +233,16 @@ def test_what_is_hardly_meant_is_advised_and_never_refused(spec: dict[str, Any],
         {"traffic": {"routes": [{"match": {"method": "POST"}, "idempotent": True, "retries": {}}]}},
         {"traffic": {"routes": [{"match": {"method": "POST"}}, {"match": {"method": "GET"}}]}},
         {"image": "orders@sha256:abc"},
+        {"rollout": {"analysis": {}}, "security": {"callers": [{"service": "a"}]}},
+        {
+            "rollout": {"affinity": {}, "steps": [], "analysis": {}},
+            "security": {"callers": [{"ingress": {}}]},
+            "expose": [{"host": "a"}],
+        },
+        {
+            "rollout": {"strategy": "abTest", "match": [{"cookies": {"a": "b"}}], "analysis": {}},
+            "security": {"callers": [{"service": "a"}]},
+        },
     ],
 )
 def test_what_is_well_meant_draws_no_advice(spec: dict[str, Any]) -> None:
