@@ -137,7 +137,7 @@ def _case(service: MeshService, attempt: Attempt, canary: int, stable: int) -> C
         raise ValueError("there is no analysis")
     rules = [rollout.analysis.dump(), service.spec.traffic.dump()]
     policy = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
-    return Case(attempt.number, canary, stable, rollout.analysis, policy)
+    return Case(attempt.number, canary, stable, rollout.analysis, policy, http=_spoken(service) != "tcp")
 
 
 def _question(
@@ -151,9 +151,10 @@ def _question(
         stable_pods=stable_pods,
         slower_than=1000 * seconds(latency.slower_than) if latency else None,
         protocol=_spoken(service),
+        prometheus=case.analysis.prometheus,
     )
 
 
 def _spoken(service: MeshService) -> Spoken:
     spoken = {port.app_protocol for port in service.spec.service_ports}
-    return "tcp" if spoken == {"tcp"} else "grpc" if "grpc" in spoken else "http"
+    return "tcp" if spoken <= {"tcp"} else "grpc" if "grpc" in spoken else "http"

@@ -24,13 +24,17 @@ _NOTHING = Share()
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged and by which rules. `policy` names the rules: under others, counting begins anew."""
+    """What is judged and by which rules. `policy` names the rules: under others, counting begins anew.
+
+    `http` tells whether the service has requests that are counted.
+    """
 
     attempt: int
     canary: int
     stable: int
     analysis: Analysis
     policy: str
+    http: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Ledger:
 
 def open_ledger(case: Case, now: datetime, *, restarts: int = 0) -> Ledger:
     """Nothing was seen yet. `restarts` counts the ledgers of this attempt that were closed before it."""
-    seen = {o.name: Seen(stats.begin(o.plan)) for o in objectives(case.analysis)}
+    seen = {o.name: Seen(stats.begin(o.plan)) for o in objectives(case.analysis, http=case.http)}
     placebo = stats.Placebo.of(case.analysis.tolerate_percent_points / 100)
     return Ledger(case, stamp(now), seen, placebo, restarts=restarts)
 
@@ -75,9 +79,9 @@ def enter(ledger: Ledger, look: Look, weight: int) -> Ledger:
     """The ledger after a look, while the canary has that weight."""
     case = ledger.case
     seen = {
-        o.name: _count(o, ledger.seen[o.name], look, case) for o in objectives(case.analysis)
+        o.name: _count(o, ledger.seen[o.name], look, case) for o in objectives(case.analysis, http=case.http)
     }  # each request is in one look only
-    arrived = look.of(case.canary).requests
+    arrived = _arrived(look, case)
     moved = weight != ledger.weight
     return replace(
         ledger,
@@ -99,7 +103,7 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
     """What the evidence says by now."""
     analysis = ledger.case.analysis
     room = 1 - analysis.confidence / 100
-    tested = objectives(analysis)
+    tested = objectives(analysis, http=ledger.case.http)
     alphas = {o.name: stats.share(room, o.part, ledger.restarts) for o in tested}
     noisy = ledger.placebo.alarmed
     harmful = next((o for o in tested if _is_worse(ledger.seen[o.name], o, alphas[o.name], noisy=noisy)), None)
@@ -128,6 +132,12 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
     return Verdict(finding, reason, allowed, ledger.requests, evidence)
 
 
+def _arrived(look: Look, case: Case) -> int:
+    """Requests of the canary, or whatever queries count instead."""
+    queried = [counts.get(case.canary, (0, 0))[0] for counts in look.queries.values()]
+    return max([look.of(case.canary).requests, *queried])
+
+
 def _count(objective: Objective, seen: Seen, look: Look, case: Case) -> Seen:
     canary, stable = objective.count(look, case.canary), objective.count(look, case.stable)
     block = stats.Block(canary.total, canary.bad, stable.total, stable.bad, _length(look))
@@ -149,7 +159,7 @@ def _is_worse(seen: Seen, objective: Objective, alpha: float, *, noisy: bool) ->
 
 def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
     """Why nothing may be allowed, whatever the numbers are."""
-    requests = ledger.seen["errors"].canary.total
+    requests = max(seen.canary.total for seen in ledger.seen.values())
     least = ledger.case.analysis.min_requests
     hindrances: list[tuple[bool, Finding, str]] = [
         (bool(ledger.suspect), "Suspect", f"counters of {_names(ledger.suspect)} fell though the proxy is the same"),

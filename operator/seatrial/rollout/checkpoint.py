@@ -23,7 +23,7 @@ VERSION = 1
 
 def dump(ledger: Ledger) -> str:
     """The text; a few kB, most of it for the callers' counters."""
-    plans = {o.name: o.plan for o in objectives(ledger.case.analysis)}
+    plans = {o.name: o.plan for o in objectives(ledger.case.analysis, http=ledger.case.http)}
     data = {
         "version": VERSION,
         "attempt": ledger.case.attempt,
@@ -65,7 +65,7 @@ def load(case: Case, text: str, now: datetime) -> Ledger:
 
 
 def _read(empty: Ledger, data: dict[str, Any]) -> Ledger:
-    plans = {o.name: o.plan for o in objectives(empty.case.analysis)}
+    plans = {o.name: o.plan for o in objectives(empty.case.analysis, http=empty.case.http)}
     seen = {}
     for name, plan in plans.items():
         state, canary, canary_bad, stable, stable_bad = data["seen"][name]

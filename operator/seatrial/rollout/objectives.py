@@ -29,24 +29,26 @@ class Objective:
     plan: Plan
 
 
-def objectives(analysis: Analysis) -> tuple[Objective, ...]:
-    """Errors, attempts behind retries, latency where it is asked for, and one's own queries."""
-    return _objectives(analysis.model_dump_json())
+def objectives(analysis: Analysis, *, http: bool = True) -> tuple[Objective, ...]:
+    """Errors, attempts behind retries, latency where it is asked for, and one's own queries.
+
+    Without `http` nobody counts requests for a Prometheus, and its queries are all.
+    """
+    return _objectives(analysis.model_dump_json(), http=http)
 
 
 @lru_cache(maxsize=256)
-def _objectives(dumped: str) -> tuple[Objective, ...]:
+def _objectives(dumped: str, *, http: bool) -> tuple[Objective, ...]:
     analysis = Analysis.model_validate_json(dumped)
-    named: list[tuple[str, str, Callable[[Look, int], Share], float | None, float]] = [
-        ("errors", "failed", _errors, analysis.max_error_percent, _PART_OF_ERRORS),
-        ("attempts", "failed at a try", _attempts, None, 1.0),
-    ]
-    if latency := analysis.latency:
-        named.append(("latency", f"took longer than {latency.slower_than}", _slow, latency.max_percent, 1.0))
-    if analysis.source == "prometheus" and analysis.prometheus:
-        named += [
-            (q.name, f"were bad by {q.name}", _query(q.name), q.max_percent, 1.0) for q in analysis.prometheus.queries
-        ]
+    asked = analysis.prometheus if analysis.source == "prometheus" else None
+    named: list[tuple[str, str, Callable[[Look, int], Share], float | None, float]] = []
+    if http or asked is None:
+        named.append(("errors", "failed", _errors, analysis.max_error_percent, _PART_OF_ERRORS))
+        named.append(("attempts", "failed at a try", _attempts, None, 1.0))
+        if latency := analysis.latency:
+            named.append(("latency", f"took longer than {latency.slower_than}", _slow, latency.max_percent, 1.0))
+    queries = asked.queries if asked else []
+    named += [(q.name, f"were bad by {q.name}", _query(q.name), q.max_percent, 1.0) for q in queries]
     whole = sum(part for *_, part in named)
     delta = analysis.tolerate_percent_points / 100
     return tuple(

@@ -166,3 +166,13 @@ def test_a_checkpoint_is_small() -> None:
     counters = {f"gateway-{n}.shop": {CANARY: good(50 + n), STABLE: good(450 + n)} for n in range(100)}
     ledger = replace(after([a_look(good(5, failed=0), good(45, failed=1))] * 100), counters=counters)
     assert len(checkpoint.dump(ledger)) < 12_000
+
+
+def test_a_service_without_http_is_judged_by_its_queries_alone() -> None:
+    queries = [{"name": "jobs", "total": "jobs_total", "bad": "jobs_failed_total"}]
+    prometheus = {"address": "http://prometheus:9090", "queries": queries}
+    case = replace(a_case(source="prometheus", prometheus=prometheus), http=False)
+    jobs = {"jobs": {CANARY: (10, 4), STABLE: (90, 0)}}
+    found = verdict([Look(at=0.0, seconds=15.0, queries=jobs)] * 3, case)
+    assert found.finding == "Worse"
+    assert found.reason.startswith("canary 12 of 30 requests were bad by jobs")
