@@ -58,7 +58,7 @@ ROLLOUT_RULES: tuple[Rule, ...] = (
     Rule(
         model=Rollout,
         field="match",
-        cel="self.strategy != 'abTest' || (has(self.match) && self.match.size() > 0)",
+        cel="!has(self.strategy) || self.strategy != 'abTest' || (has(self.match) && self.match.size() > 0)",
         holds=lambda r: r.strategy != "abTest" or bool(r.match),
         message="match is [] and strategy is abTest, so nobody gets the new revision",
         remedy="say who does, like [{headers: {x-audience: {exact: beta}}}] or [{cookies: {audience: beta}}]",
