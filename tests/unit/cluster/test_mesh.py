@@ -5,7 +5,7 @@ import yaml
 
 from cluster.images import Mode
 from cluster.istio import MESH, install_files
-from seatrial.render.pods import LATENCY_BUCKETS_MS
+from seatrial.api.buckets import LATENCY_BUCKETS_MS
 
 SPEC: dict[str, Any] = yaml.safe_load((MESH / "istio.yaml").read_text(encoding="utf-8"))["spec"]
 POLICIES = [

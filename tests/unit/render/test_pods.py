@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from seatrial.render.pods import LATENCY_BUCKETS_MS, migration_template, pod_template
+from seatrial.api.buckets import LATENCY_BUCKETS_MS
+from seatrial.render.pods import migration_template, pod_template
 
 Make = Callable[..., Any]
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -107,7 +108,7 @@ def test_proxies_flush_each_second_into_fine_buckets(make: Make) -> None:
     annotations = pod(make)["metadata"]["annotations"]
     assert annotations["sidecar.istio.io/statsFlushInterval"] == "1s"
     buckets = json.loads(annotations["sidecar.istio.io/statsHistogramBuckets"])
-    assert buckets == {"cluster.outbound": list(LATENCY_BUCKETS_MS)}
+    assert buckets == {"cluster.": list(LATENCY_BUCKETS_MS)}
     assert list(LATENCY_BUCKETS_MS) == sorted(set(LATENCY_BUCKETS_MS))
 
 
