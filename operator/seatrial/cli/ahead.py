@@ -10,7 +10,7 @@ from seatrial.api.base import seconds
 from seatrial.api.revision import Attempt, Phase
 from seatrial.cli import phrases
 from seatrial.cli.seen import Seen, Tried
-from seatrial.rollout import steps
+from seatrial.rollout import capacity, steps
 
 _ENDED_BADLY = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
 
@@ -43,7 +43,8 @@ def _of_active(service: Seen, tried: Tried) -> str:
         return f"{weight} once its pods are ready{_migration(tried)}"
     if attempt.weight.wanted == 100:
         return f"revision {tried.number} is stable once the proxies carry 100 %"
-    return f"{_weight(service, following)}, when {_and(list(_awaited(service, tried, following)))}"
+    awaited = list(_awaited(service, tried, following))
+    return f"{_weight(service, following)}{f', when {_and(awaited)}' if awaited else ' at the next look'}"
 
 
 def _following(service: Seen, attempt: Attempt) -> int:
@@ -64,18 +65,30 @@ def _migration(tried: Tried) -> str:
 
 def _awaited(service: Seen, tried: Tried, following: int) -> Iterator[str]:
     """Everything that a step waits for."""
-    attempt, rollout = tried.attempt, service.rollout
-    sure = steps.is_sure(attempt)
+    attempt, spec = tried.attempt, service.spec
     if attempt.weight.verified != attempt.weight.wanted:
         yield f"the proxies carry {attempt.weight.wanted} %"
-    if not sure and attempt.verified_since is None:
-        yield f"it held for {rollout.hold} after that"
-    elif not sure and attempt.verified_since is not None:
-        over = datetime.fromisoformat(attempt.verified_since) + timedelta(seconds=seconds(rollout.hold))
+    if not steps.is_sure(attempt):
+        yield from _hold(attempt, service.rollout.hold)
+        if spec is not None and steps.is_judged(spec):
+            yield from _evidence(service, attempt, following)
+    if spec is None:
+        return
+    stable = service.revision(service.status.stable_revision)
+    need = capacity.needed(capacity.full(spec, stable.status.replicas if stable else 0), following)
+    if tried.revision.status.ready_replicas < need:
+        yield f"{need} pods of it are ready (by now {tried.revision.status.ready_replicas})"
+
+
+def _hold(attempt: Attempt, hold: str) -> Iterator[str]:
+    """How long the step must last, as long as the last look isn't known to have been later."""
+    if attempt.verified_since is None:
+        yield f"it held for {hold} after that"
+        return
+    over = datetime.fromisoformat(attempt.verified_since) + timedelta(seconds=seconds(hold))
+    looked = attempt.evidence.at if attempt.evidence else ""
+    if not looked or datetime.fromisoformat(looked) < over:
         yield f"its hold ends at {over:%H:%M:%S}"
-    if not sure and service.spec is not None and steps.is_judged(service.spec):
-        yield from _evidence(service, attempt, following)
-    yield "the pods for it are ready"
 
 
 def _evidence(service: Seen, attempt: Attempt, following: int) -> Iterator[str]:
@@ -91,7 +104,7 @@ def _evidence(service: Seen, attempt: Attempt, following: int) -> Iterator[str]:
         yield f"it answered {analysis.min_requests} requests (by now {requests})"
     if lacking or not slos:
         by_now = f" (by now {', '.join(lacking)})" if lacking else ""
-        yield f"it is surely worse by no more than {phrases.number(most)} points{by_now}"
+        yield f"the upper bound of each difference is {phrases.so_many_points(most)} at most{by_now}"
 
 
 def _bound(upper: float) -> str:
@@ -107,8 +120,8 @@ def undecided(service: Seen) -> str:
     if attempt.phase is not Phase.SHIFTING or attempt.held or not attempt.verified_since:
         return ""
     over = datetime.fromisoformat(attempt.verified_since) + timedelta(seconds=seconds(analysis.step_timeout))
-    few = f"; with fewer than {max(1, analysis.min_requests)} requests {analysis.on_no_traffic}"
-    return f"without a verdict by {over:%H:%M:%S}: {analysis.on_inconclusive}{few}"
+    few = f"{analysis.on_no_traffic} where it had fewer than {max(1, analysis.min_requests)} requests"
+    return f"without a verdict by {over:%H:%M:%S}: {analysis.on_inconclusive}, or {few}"
 
 
 def _and(parts: list[str]) -> str:

@@ -24,19 +24,18 @@ def evidence(attempt: Attempt) -> Iterator[RenderableType]:
     known = attempt.evidence
     if known is None:
         return
-    head = Text("evidence", style="bold")
-    head.append(f"  {_span(known)}", style="not bold")
-    yield head
+    yield phrases.titled([("evidence", _span(known))])
     yield _table(known)
-    verdict = Text("verdict  ")
-    verdict.append(known.verdict, style=_COLORS.get(known.verdict, "yellow"))
-    verdict.append(f": {known.reason}")
-    yield verdict
+    verdict = Text(known.verdict, style=_COLORS.get(known.verdict, "yellow"))
+    verdict.append(f": {known.reason}", style="default")
+    rows: list[tuple[str, str | Text]] = [("verdict", verdict)]
     if known.silent:
-        yield Text(f"silent   {', '.join(known.silent)}: could not be asked at the last look", style="yellow")
+        silent = f"{', '.join(known.silent)} could not be asked at the last look"
+        rows.append(("silent", Text(silent, style="yellow")))
     if known.restarts:
         times = "once" if known.restarts == 1 else f"{known.restarts} times"
-        yield Text(f"counting began anew {times}: its policy changed, or its state was lost", style="dim")
+        rows.append(("restarts", f"counting began anew {times}: the policy changed, or its state was lost"))
+    yield phrases.titled(rows)
 
 
 def _span(known: Evidence) -> str:

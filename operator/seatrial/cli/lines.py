@@ -49,8 +49,8 @@ def _all(there: Seen) -> Iterator[str]:
 
 def _of_attempt(revision: Revision, attempt: Attempt) -> Iterator[tuple[str, str]]:
     name = revision.metadata.name
-    for entry in attempt.history:
-        yield entry.at, f"{phrases.clock(entry.at)} {name} {entry.weight:>3} % {entry.phase.value}: {entry.reason}"
+    for entry, reason in phrases.reasons(attempt):
+        yield entry.at, f"{phrases.clock(entry.at)} {name} {entry.weight:>3} % {entry.phase.value}: {reason}"
     weight = attempt.weight
     if attempt.phase.active and attempt.verified_since and weight.verified:
         at = attempt.verified_since

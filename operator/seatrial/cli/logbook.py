@@ -122,13 +122,12 @@ def _traffic(attempt: Attempt) -> Iterator[str]:
     if first is None:
         yield "It never had a share of the traffic."
         return
+    yield f"Its first share, {first.weight} %, came {phrases.between(attempt.started_at, first.at)} after it began."
     most = max(e.weight for e in attempt.history)
-    yield f"It had its first share, {first.weight} %, {phrases.between(attempt.started_at, first.at)} after it began"
-    back = next((e for e in attempt.history if e.at > first.at and e.weight == 0), None)
-    if back is None:
-        yield f"and had {most} % at most."
-    else:
-        yield f"and {most} % at most; all of it was taken away {phrases.between(first.at, back.at)} later."
+    if most > first.weight:
+        yield f"It had {most} % at most."
+    if back := next((e for e in attempt.history if e.at > first.at and e.weight == 0), None):
+        yield f"{phrases.between(first.at, back.at)} after that all of it was taken away."
 
 
 def _figures(known: Evidence) -> Iterator[str]:
@@ -155,25 +154,25 @@ def _share(share: Share) -> str:
 
 
 def _bounds(slo: SloEvidence, confidence: str) -> str:
-    low = f"worse by at least {phrases.number(slo.lower)} points" if slo.lower > 0 else ""
+    low = f"worse by at least {phrases.so_many_points(slo.lower)}" if slo.lower > 0 else ""
     if slo.upper >= 100:
         high = "" if low else "Too few to bound the difference"
     elif slo.upper <= 0:
         high = "surely not worse"
     else:
-        high = f"worse by at most {phrases.number(slo.upper)} points"
+        high = f"{'' if low else 'worse '}by at most {phrases.so_many_points(slo.upper)}"
     said = " and ".join(part for part in (low, high) if part)
     return f"{said[0].upper()}{said[1:]}{f', at {confidence} %' if low or slo.upper < 100 else ''}."
 
 
 def _rule(analysis: Analysis) -> str:
-    tolerated, sure = phrases.number(analysis.tolerate_percent_points), phrases.number(analysis.confidence)
+    tolerated, sure = phrases.so_many_points(analysis.tolerate_percent_points), phrases.number(analysis.confidence)
     limits = [f"{phrases.number(analysis.max_error_percent)} % of requests fail (maxErrorPercent)"]
     if analysis.latency is not None:
         slow = phrases.number(analysis.latency.max_percent)
         limits.append(f"{slow} % take longer than {analysis.latency.slower_than} (latency)")
     return (
         f"The rule, as the policy is now: a revision goes back as soon as it is surely ({sure} %) worse than stable by "
-        f"more than {tolerated} points (toleratePercentPoints), or more than {' or '.join(limits)}. It gets a weight "
-        f"once, at that weight, it surely costs all users together no more than {tolerated} points."
+        f"more than {tolerated} (toleratePercentPoints), or more than {' or '.join(limits)}. It gets a weight once, at "
+        f"that weight, it surely costs all users together no more than {tolerated}."
     )

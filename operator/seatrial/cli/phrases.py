@@ -1,11 +1,12 @@
 """How phases, times and shares are written, on every screen alike."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rich.table import Table
 from rich.text import Text
 
-from seatrial.api.revision import Phase, Share
+from seatrial.api.revision import Attempt, Entry, Phase, Share
 
 _COLORS = {
     "Ready": "green",
@@ -89,11 +90,29 @@ def number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
 
 
-def pods(count: int) -> str:
-    """So many pods."""
-    return "1 pod" if count == 1 else f"{count} pods"
+def so_many_points(value: float) -> str:
+    """A margin: 1 point, 2.5 points."""
+    return "1 point" if number(value) == "1" else f"{number(value)} points"
+
+
+def reasons(attempt: Attempt) -> Iterator[tuple[Entry, str]]:
+    """The log with the reason of each line. The end of a way back has that of its beginning, and isn't said twice."""
+    before = ""
+    for entry in attempt.history:
+        yield entry, "the proxies send it nothing any more" if entry.reason == before else entry.reason
+        before = entry.reason
 
 
 def table() -> Table:
     """Columns without lines between them."""
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+
+
+def titled(rows: Iterable[tuple[str, str | Text]]) -> Table:
+    """Sentences with a title in front of each, all titles of one width."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(min_width=8, no_wrap=True)
+    grid.add_column()
+    for title, said in rows:
+        grid.add_row(Text(title, style="bold"), said if isinstance(said, Text) else Text(said))
+    return grid

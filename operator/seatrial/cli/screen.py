@@ -1,6 +1,7 @@
 """What `status` shows: one line a service, or one service whole. It fits 80 columns, and bends below that."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,7 +15,8 @@ from seatrial.cli.figures import evidence
 from seatrial.cli.seen import Seen
 
 _GOOD = {"Accepted": "True", "ResolvedRefs": "True", "Ready": "True", "PolicyAdvice": "False"}
-_HISTORY = 12
+_HISTORY = 12  # lines
+_GIST = 68  # characters: two lines on 80 columns
 
 
 def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
@@ -49,12 +51,14 @@ def whole(service: Seen) -> RenderableType:
     parts: list[RenderableType] = [head, ""]
     if not status.phase:
         parts.append(Text("no operator has looked at it: is Seatrial installed, and running?", style="yellow"))
-    parts += [*_standing(service), *_complaints(service, named=False)]
+    if standing := list(_standing(service)):
+        parts.append(phrases.titled(standing))
+    parts += _complaints(service, named=False)
     newest = service.newest
     if newest is not None and (judged := list(evidence(newest.attempt))):
         parts += ["", *judged]
-    if coming := list(_coming(service)):
-        parts += ["", *coming]
+    if coming := [(title, said) for title, said in (("next", ahead(service)), ("or", undecided(service))) if said]:
+        parts += ["", phrases.titled(coming)]
     if service.revisions:
         parts += ["", _log(service.revisions)]
     if newest is not None:
@@ -62,28 +66,22 @@ def whole(service: Seen) -> RenderableType:
     return Group(*parts)
 
 
-def _coming(service: Seen) -> Iterator[RenderableType]:
-    for title, said in (("next", ahead(service)), ("or", undecided(service))):
-        if said:
-            yield Text.assemble((f"{title:<6}", "bold"), f"  {said}")
-
-
-def _standing(service: Seen) -> Iterator[RenderableType]:
+def _standing(service: Seen) -> Iterator[tuple[str, str | Text]]:
     status = service.status
     if status.stable_revision is not None:
-        yield Text(f"stable  {_of(service, status.stable_revision)}")
+        yield "stable", _of(service, status.stable_revision)
     if status.canary_revision is None or status.weight is None:
         return
-    yield Text(f"canary  {_of(service, status.canary_revision)}")
+    yield "canary", _of(service, status.canary_revision)
     wanted, verified = status.weight.wanted, status.weight.verified
     carried = "as the proxies carry it" if wanted == verified else f"the proxies still carry {verified} %"
-    yield Text(f"weight  {wanted} % of requests, {carried}{_beside(service)}")
-    steps = Text("steps   ")
+    yield "weight", f"{wanted} % of requests, {carried}{_beside(service)}"
+    steps = Text()
     for step in _planned(service, wanted):
         style = "green" if step < wanted else "bold cyan" if step == wanted else "dim"
         steps.append(f"[{step}]" if step == wanted else str(step), style=style)
         steps.append("  ")
-    yield steps
+    yield "steps", steps
 
 
 def _planned(service: Seen, wanted: int) -> Sequence[int]:
@@ -128,9 +126,9 @@ def _complaints(service: Seen, *, named: bool) -> Iterator[RenderableType]:
 
 def _log(revisions: Sequence[Revision]) -> RenderableType:
     table = phrases.table()
-    for name in ("REVISION", "ROLE", "WEIGHT", "PODS", "PHASE"):
-        table.add_column(name, justify="right" if name in {"REVISION", "WEIGHT", "PODS"} else "left", no_wrap=True)
-    table.add_column("LOG", no_wrap=True, overflow="ellipsis")  # `history` has it whole
+    for name in ("REVISION", "ROLE", "WEIGHT", "PODS", "PHASE", "LOG"):
+        right = name in {"REVISION", "WEIGHT", "PODS"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "LOG")
     for revision in reversed(revisions):
         status = revision.status
         table.add_row(
@@ -139,7 +137,7 @@ def _log(revisions: Sequence[Revision]) -> RenderableType:
             f"{status.weight.verified} %" if status.weight else "",
             f"{status.ready_replicas}/{status.replicas}",
             phrases.phase(status.phase.value if status.phase else ""),
-            Text(status.message),
+            Text(shorten(status.message, _GIST, placeholder=" …")),  # `history` has it whole
         )
     return table
 
@@ -149,10 +147,8 @@ def story(attempt: Attempt) -> RenderableType:
     table = phrases.table()
     for name in ("AT", "WEIGHT", "PHASE", "WHY"):
         table.add_column(name, justify="right" if name == "WEIGHT" else "left", no_wrap=name != "WHY")
-    for entry in attempt.history[-_HISTORY:]:
-        table.add_row(
-            phrases.clock(entry.at), f"{entry.weight} %", phrases.phase(entry.phase.value), Text(entry.reason)
-        )
+    for entry, reason in list(phrases.reasons(attempt))[-_HISTORY:]:
+        table.add_row(phrases.clock(entry.at), f"{entry.weight} %", phrases.phase(entry.phase.value), Text(reason))
     left_out = len(attempt.history) - _HISTORY
     return Group(Padding(f"… {left_out} before", (0, 0)), table) if left_out > 0 else table
 

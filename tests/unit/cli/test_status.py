@@ -93,10 +93,10 @@ def test_one_service_is_shown_with_steps_weights_revisions_and_story(harbour: An
     harbour.add(ROLLING, STABLE, CANARY)
     out = seatrial("status", "orders").out
     assert "orders  in shop  Shifting  http://shop.localhost/" in out
-    assert "stable  revision 2, 2 of 2 pods ready, orders:2" in out
-    assert "canary  revision 3, 1 of 2 pods ready, orders:3" in out
-    assert "weight  25 % of requests, the proxies still carry 5 %" in out
-    assert "steps   5  [25]  50  100" in out
+    assert "stable    revision 2, 2 of 2 pods ready, orders:2" in out
+    assert "canary    revision 3, 1 of 2 pods ready, orders:3" in out
+    assert "weight    25 % of requests, the proxies still carry 5 %" in out
+    assert "steps     5  [25]  50  100" in out
     assert "Because: no service inventory" in out
     assert "10:00:09    25 %  Shifting  5 % held for 5s" in out
     assert max(len(line) for line in out.splitlines()) <= 80
