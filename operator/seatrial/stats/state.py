@@ -6,6 +6,7 @@ Values only: `observe` gives a new state and leaves the old one as it was.
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seatrial.stats.bets import Array, compare, exceed, temper
 from seatrial.stats.plan import Plan
@@ -18,10 +19,10 @@ class Block:
     Numbers, or arrays with one entry a rollout.
     """
 
-    canary: float | Array = 0.0
-    canary_bad: float | Array = 0.0
-    stable: float | Array = 0.0
-    stable_bad: float | Array = 0.0
+    canary: ArrayLike = 0.0
+    canary_bad: ArrayLike = 0.0
+    stable: ArrayLike = 0.0
+    stable_bad: ArrayLike = 0.0
     seconds: float = 1.0
 
 
