@@ -34,7 +34,7 @@ DRAWN = ".drawn-"
 _SAFE = {"regex": "|".join(SAFE)}
 _IDEMPOTENT = {"regex": "|".join(IDEMPOTENT)}
 _COOKIE = "cookie"
-_GAP = "[ \t]*"
+_GAP = r"[ \t]*"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from seatrial.api.meshservice import MeshService
 from seatrial.api.revision import Revision, template_of
 from seatrial.render import Callee, Inputs
-from seatrial.rollout.world import Routing
+from seatrial.rollout.world import Mirror, Routing, Sticky
 
 UID = "00000000-0000-0000-0000-000000000001"
 Make = Callable[..., Inputs]
@@ -34,6 +34,10 @@ def revision_of(service: MeshService, number: int, given: Mapping[str, Any]) -> 
     )
 
 
+def _sticky(given: Mapping[str, Any] | None) -> Sticky | None:
+    return Sticky(given["canary"], given["attempt"], tuple(given["earlier"])) if given else None
+
+
 @pytest.fixture
 def make() -> Make:
     """Inputs from a spec and from whatever else is said; one revision with all of the traffic where nothing is."""
@@ -45,7 +49,13 @@ def make() -> Make:
         return Inputs(
             service=service,
             revisions={n: revision_of(service, n, r or {}) for n, r in revisions.items()},
-            routing=Routing(weights, frozenset(given.get("subsets", weights))),
+            routing=Routing(
+                weights,
+                frozenset(given.get("subsets", weights)),
+                marked=given.get("marked"),
+                mirror=Mirror(**given["mirror"]) if given.get("mirror") else None,
+                sticky=_sticky(given.get("sticky")),
+            ),
             scales=given.get("scales", dict.fromkeys(revisions, 1)),
             migrate=tuple(given.get("migrate", ())),
             live=given.get("live", {}),
