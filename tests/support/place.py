@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import Ask, OpenLoad, open_load
+from support import actor
 from support.asking import Edge, Inside
 from support.kubectl import CONTEXT, Kubectl
 from support.proxies import Stats, gateway_pod, stats
@@ -15,6 +16,8 @@ from support.services import Json, Service, merged
 
 PATH = "/v1/identity"  # of every service of the shop; small, and its answer says who called
 MEMORY = {"requests": {"cpu": "10m", "memory": "64Mi"}}
+SMALL = {"requests": {"cpu": "10m", "memory": "24Mi"}}
+ACTOR = ["python3", "-I", "-c", Path(actor.__file__).read_text()]
 
 
 @dataclass
@@ -50,6 +53,17 @@ class Place:
             base["security"] = {"callers": [{"ingress": {}}]}
             base["expose"] = [{"host": self.edge.host, "prefix": "/"}]
         return Service(self.kubectl, name, merged(base, spec))
+
+    def actor(self, name: str, *, part: Json | None = None, **spec: Any) -> Service:
+        """A service that plays a part (see `actor`) in two pods, whose changes are judged with the defaults."""
+        base: Json = {
+            "command": ACTOR,
+            "env": {"FAULTS": None, **(part or {})},
+            "replicas": 2,
+            "resources": SMALL,
+            "rollout": {"steps": [10, 50], "hold": None, "analysis": {}},
+        }
+        return self.service(name, **merged(base, spec))
 
     def load(self, *, rate: float = 30, path: str = PATH, **settings: Any) -> OpenLoad:
         """Requests from outside for as long as the block lasts: open arrival, independent users."""
