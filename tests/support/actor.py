@@ -4,7 +4,8 @@ The tests hand this file's text to a pod's python3, so that a part is a template
 in a tenth of a second. Standard library only; shares are from 0 to 1.
 
 `ERRORS` of its answers are `ERROR_CODE` (500), `SLOW` of them come after `SLOW_SECONDS` (1), `HANGS` never, `RESETS` of
-the connections are cut instead; `ONLY` confines that to paths that begin so. `CRASH=start` ends it at once, `CRASH=200`
+the connections are cut instead; `ONLY` confines that to paths that begin so, `GOOD_FOR` keeps a pod from all of it for
+so many requests. `CRASH=start` ends it at once, `CRASH=200`
 after that many requests. `READY=never` fails `/readyz`. It listens on `LISTEN` (8080). `/seen` counts its requests,
 `/identity` answers with the request's headers.
 """
@@ -54,7 +55,7 @@ class Actor:
             body = str(self.seen)
         elif path != "/livez":
             self._count()
-            if path.startswith(PART("ONLY", "/")):
+            if path.startswith(PART("ONLY", "/")) and self.seen > int(PART("GOOD_FOR", "0")):
                 if drawn("RESETS"):
                     cut(writer)
                     return False
