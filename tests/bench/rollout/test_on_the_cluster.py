@@ -1,6 +1,7 @@
 """What a rollout costs its users on a real mesh: the table of docs/benchmarks.md, one row a test.
 
-50 requests a second by open arrival through the ingress gateway, two pods, first step 10 %, the rest as it comes. RUNS says how often what is repeated is repeated (5). Nothing is asserted but that each rollout came to its end.
+50 requests a second by open arrival through the ingress gateway, two pods, first step 10 %, the rest as it comes. RUNS
+says how often what is repeated is repeated (5). Nothing is asserted but that each rollout came to its end.
 """
 
 import os
