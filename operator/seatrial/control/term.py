@@ -19,7 +19,7 @@ from seatrial.control.configs import Configs
 from seatrial.control.fleet import Fleet
 from seatrial.control.gauges import Gauges
 from seatrial.control.health import Health
-from seatrial.control.judging import Judging
+from seatrial.control.judging import Judging, Source
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer
@@ -29,6 +29,8 @@ from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH
 from seatrial.control.watches import Concerned, Watches
 from seatrial.control.writer import Writer
+from seatrial.evidence.prometheus import PrometheusSource, allowed_addresses
+from seatrial.evidence.prometheus_api import PrometheusApi
 from seatrial.evidence.proxies import Proxies
 from seatrial.kube.client import Kube
 from seatrial.kube.credentials import credentials
@@ -67,6 +69,7 @@ class Term:
         self._stop = asyncio.Event()
         self._idle_since: float | None = None
         self._full_since: float | None = None
+        self._prometheus = PrometheusSource(PrometheusApi(), allowed=allowed_addresses(os.environ))
         self._reach = PodReach(setting.kube.config, direct="KUBERNETES_SERVICE_HOST" in os.environ)
         self.watches = Watches(
             lease=setting.lease,
@@ -111,6 +114,7 @@ class Term:
             async with asyncio.timeout(LEAVE_WITHIN):
                 await watching
         await self._reach.close()
+        await self._prometheus.close()
 
     @property
     def tidy(self) -> bool:
@@ -164,7 +168,8 @@ class Term:
         ask = Asking(self._reach, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
         fleet, configs = Fleet(cache), Configs(kube, cache)
         mesh = MeshView(kube, cache, ask, setting.clock)
-        judging = Judging({"proxies": Proxies(ask)}, clock=setting.clock) if setting.judge else None
+        sources: dict[str, Source] = {"proxies": Proxies(ask), "prometheus": self._prometheus}
+        judging = Judging(sources, clock=setting.clock) if setting.judge else None
         self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)
         return Parts(
             cache=cache,

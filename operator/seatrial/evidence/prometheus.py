@@ -56,7 +56,7 @@ class _Memory:
     @property
     def counters(self) -> Counters:
         """Where another process can go on from."""
-        return {**self.requests.totals, **self.queries.counters}
+        return {**self.requests.counters, **self.queries.counters}
 
 
 class PrometheusSource:

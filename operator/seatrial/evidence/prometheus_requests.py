@@ -32,10 +32,15 @@ class RequestCounts:
     """Remembers the counters of a host. `told` are those of an earlier process of ours, from its checkpoint."""
 
     def __init__(self, told: Counters) -> None:
-        self.totals: Counts = {}
+        self._totals: Counts = {}
         self._told = told
         self._callers = Growing()
         self._pods = Growing()
+
+    @property
+    def counters(self) -> Counters:
+        """Where another process can go on from."""
+        return self._told or self._totals
 
     async def look(self, ask: Asking, question: Question, seconds: int) -> Requests:
         """What came since the look before, which was so many seconds ago."""
@@ -48,7 +53,11 @@ class RequestCounts:
         own = "/".join(reversed(question.host.split(".")[:2]))
         others = set(question.callers) - {own}
         taken = [
-            s for s in grown.series if istio.caller_of(s.labels) in others and (timed or not istio.is_timing(s.labels))
+            s
+            for s in grown.series
+            if istio.caller_of(s.labels) in others
+            and istio.revision_of(s.labels) in question.revisions
+            and (timed or not istio.is_timing(s.labels))
         ]
         by_caller = self._since_told(taken, question) if self._told else self._counted(taken, question)
         fell = {f"{istio.caller_of(s.labels)} ({s.target[1]})" for s in taken if s.target in grown.fell}
@@ -56,7 +65,7 @@ class RequestCounts:
 
     def _counted(self, taken: Iterable[Growth], question: Question) -> Counts:
         by_caller: Counts = {}
-        self.totals |= self._totals(taken, question)
+        self._totals |= _totals(taken, question)
         for series in taken:
             tally = istio.tally_of(series.labels, series.by, question.protocol)
             _add(by_caller, istio.caller_of(series.labels), series.labels, tally)
@@ -65,7 +74,7 @@ class RequestCounts:
     def _since_told(self, taken: Sequence[Growth], question: Question) -> Counts:
         """The first look of a process that goes on from a checkpoint. What fell while nobody looked isn't counted."""
         by_caller: Counts = {}
-        totals = self._totals(taken, question)
+        totals = _totals(taken, question)
         callers = {_key(s.target): istio.caller_of(s.labels) for s in taken}
         for key in totals.keys() & self._told.keys():
             for revision, total in totals[key].items():
@@ -73,15 +82,8 @@ class RequestCounts:
                 if min(grown.parts) >= 0:
                     of = by_caller.setdefault(callers[key], {})
                     of[revision] = of.get(revision, Tally()) + grown
-        self.totals, self._told = totals, {}
+        self._totals, self._told = totals, {}
         return by_caller
-
-    def _totals(self, taken: Iterable[Growth], question: Question) -> Counts:
-        totals: Counts = {}
-        for series in taken:
-            tally = istio.tally_of(series.labels, series.total, question.protocol)
-            _add(totals, _key(series.target), series.labels, tally)
-        return totals
 
     async def _of_pods(self, ask: Asking, question: Question, back: int) -> dict[str, Tally]:
         """By stable pod, where there are some to compare."""
@@ -125,6 +127,13 @@ class RequestCounts:
         near = f"; the nearest is {min(bounds, key=lambda b: abs(b - slower_than)):g}ms" if bounds else ""
         ask.refuse(istio.DURATIONS, f"it has no boundary at {slower_than:g}ms{near}")
         return False
+
+
+def _totals(taken: Iterable[Growth], question: Question) -> Counts:
+    totals: Counts = {}
+    for series in taken:
+        _add(totals, _key(series.target), series.labels, istio.tally_of(series.labels, series.total, question.protocol))
+    return totals
 
 
 def _add(counts: Counts, key: str, labels: istio.Labels, tally: Tally) -> None:

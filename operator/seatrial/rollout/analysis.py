@@ -65,6 +65,7 @@ class Ledger:
     callers: Mapping[str, Share] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     suspect: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     counters: Counters = field(default_factory=dict)
 
 
@@ -95,6 +96,7 @@ def enter(ledger: Ledger, look: Look, weight: int) -> Ledger:
         callers=_by_caller(ledger, look),
         silent=look.silent,
         suspect=tuple(sorted({*ledger.suspect, *look.suspect})),
+        problems=look.problems,
         counters=look.counters,
     )
 
@@ -115,7 +117,7 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
     allowed = 0 if hindered else int(min(weights.values()))
     if harmful:
         finding = "Worse"
-    elif allowed > ledger.weight:
+    elif allowed > ledger.weight or allowed == 100:
         finding = "Better"
     slos = {o.name: _figures(ledger, o, alphas[o.name], passing) for o in tested}
     reason = _reason(ledger, decisive, slos[decisive.name], finding, hindrance)
@@ -164,6 +166,7 @@ def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
     hindrances: list[tuple[bool, Finding, str]] = [
         (bool(ledger.suspect), "Suspect", f"counters of {_names(ledger.suspect)} fell though the proxy is the same"),
         (noisy, "Noisy", "pods of the stable revision differ among themselves as much as a bad revision would"),
+        (bool(ledger.problems), "NoData", "; ".join(ledger.problems[:2])),
         (not requests, "NoData", "no request reached the canary yet"),
         (ledger.quiet >= SILENCE, "NoData", f"no request reached the canary for {ledger.quiet:.0f} s"),
         (bool(ledger.silent), "Wait", f"{_names(ledger.silent)} can't be asked"),
