@@ -91,13 +91,14 @@ MESHSERVICES = Resource(
         "labelSelectorPath": ".status.selector",
     },
     columns=(
-        _column("Ready", _condition("Ready", "status"), about="Whether it serves."),
-        _column("Pods", ".status.readyReplicas", "integer", about="Ready pods of all revisions."),
+        _column("Phase", ".status.phase", about="Where the rollout stands; Ready: the stable revision serves."),
         _column("Stable", ".status.stableRevision", "integer", about="Number of the revision that was promoted."),
         _column("Canary", ".status.canaryRevision", "integer", about="Number of the revision on its way."),
         _column("Weight", ".status.weight.verified", "integer", about="Percent of requests it gets, verified."),
-        _column("Phase", ".status.phase", about="Where the rollout stands."),
+        _column("Pods", ".status.readyReplicas", "integer", about="Ready pods of all revisions."),
         _AGE,
+        _column("Log", ".status.brief", about="What the rollout waits for, or why the last one ended."),
+        _column("Ready", _condition("Ready", "status"), about="Whether it serves.", wide=True),
         _column("Wanted", ".status.weight.wanted", "integer", about="Percent of requests asked for.", wide=True),
         _column("Accepted", _condition("Accepted", "reason"), about="Why the spec is (not) used.", wide=True),
         _column("URL", ".status.url", about="Where it is on the ingress gateway.", wide=True),
@@ -114,8 +115,9 @@ REVISIONS = Resource(
         _column("Weight", ".status.weight.verified", "integer", about="Percent of requests it gets, verified."),
         _column("Pods", ".status.readyReplicas", "integer", about="Ready pods."),
         _AGE,
+        _column("Log", ".status.brief", about="What it waits for, or why it ended."),
         _column("Image", ".spec.template.image", about="The app container's image.", wide=True),
-        _column("Log", ".status.message", about="What happened last, and why."),
+        _column("Message", ".status.message", about="What happened last, and why.", wide=True),
     ),
 )
 RESOURCES = (MESHSERVICES, REVISIONS)

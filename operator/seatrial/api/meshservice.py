@@ -315,6 +315,7 @@ class MeshServiceStatus(Lenient):
 
     observed_generation: int = 0
     phase: str = ""
+    brief: str = Field("", description="What the rollout waits for, or why the last one ended, in a few words.")
     stable_revision: int | None = None
     canary_revision: int | None = None
     target_revision: int | None = Field(None, description="The revision that the template asked for at the last look.")

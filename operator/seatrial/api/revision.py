@@ -168,6 +168,7 @@ class RevisionStatus(Lenient):
     replicas: int = 0
     ready_replicas: int = 0
     message: str = ""
+    brief: str = Field("", description="What it waits for, or why it ended, in a few words.")
     draining_since: str | None = Field(None, description="When the proxies were seen to send it nothing any more.")
     attempts: list[Attempt] = Field(default_factory=list)
     answer: Answer | None = Field(None, description="To the last verb that was asked of this revision.")

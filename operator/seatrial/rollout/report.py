@@ -7,6 +7,7 @@ from seatrial.api.conditions import Condition, Truth, merge
 from seatrial.api.meshservice import MeshServiceStatus, Weight
 from seatrial.api.names import LABEL_SERVICE
 from seatrial.api.revision import Phase, RevisionStatus
+from seatrial.rollout.brief import brief
 from seatrial.rollout.world import Decision, World, stamp
 
 REFUSED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
@@ -56,6 +57,7 @@ def _told(world: World, decision: Decision, number: int, status: RevisionStatus)
             "replicas": pods.wanted,
             "ready_replicas": pods.ready,
             "message": message,
+            "brief": brief(world, number, attempt) if attempt else "",
             "conditions": conditions,
         }
     )
@@ -92,6 +94,7 @@ def report(world: World, decision: Decision, findings: Findings) -> MeshServiceS
     return MeshServiceStatus(
         observed_generation=generation,
         phase=_phase(world, decision, findings),
+        brief=_brief(decision, findings),
         stable_revision=decision.stable,
         canary_revision=decision.canary,
         target_revision=target if target is not None else service.status.target_revision,
@@ -103,6 +106,15 @@ def report(world: World, decision: Decision, findings: Findings) -> MeshServiceS
         accepted_spec=service.status.accepted_spec,
         conditions=merge(service.status.conditions, conditions, stamp(world.now)),
     )
+
+
+def _brief(decision: Decision, findings: Findings) -> str:
+    """The log of what is on its way, or of what was refused last."""
+    if findings.refused:
+        return f"spec: {findings.refused_reason}"
+    told = decision.canary if decision.canary is not None else _last_refused(decision)
+    status = decision.statuses.get(told) if told is not None else None
+    return status.brief if status is not None else ""
 
 
 def _accepted(findings: Findings) -> Condition:

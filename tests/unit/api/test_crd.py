@@ -80,11 +80,28 @@ def test_helm_never_deletes_a_definition() -> None:
         assert annotations["helm.sh/resource-policy"] == "keep"
 
 
-def test_columns_fit_a_narrow_terminal() -> None:
+ROWS: dict[str, list[tuple[str, ...]]] = {
+    "MeshService": [
+        ("notifications", "RollingBack", "12", "13", "25", "6", "119m", "errors 7.2 %, stable 0.031 %"),
+        ("orders", "Starting", "3", "4", "0", "3", "14d", "image orders:4 can't be pul…"),
+    ],
+    "Revision": [
+        ("notifications-13", "Canary", "RollingBack", "100", "12", "119m", "calm: stable itself varies"),
+        ("orders-3", "Kept", "Superseded", "0", "0", "14d", "the template changed again:…"),
+    ],
+}
+
+
+@pytest.mark.parametrize("resource", crd.RESOURCES, ids=lambda r: r.kind)
+def test_columns_fit_100_characters_with_the_longest_values(resource: crd.Resource) -> None:
+    heads = ("NAME", *(str(c["name"]) for c in resource.columns if not c.get("priority")))
+    widths = [max(len(row[i]) for row in (heads, *ROWS[resource.kind])) for i in range(len(heads))]
+    assert sum(widths) + 3 * (len(widths) - 1) <= 100, widths
+
+
+def test_the_log_is_the_last_column_that_everybody_sees() -> None:
     for resource in crd.RESOURCES:
-        shown = [c for c in resource.columns if not c.get("priority")]
-        width = len("a-service-name   ") + sum(max(len(str(c["name"])), 5) + 3 for c in shown)
-        assert width <= 80, resource.kind
+        assert next(c["name"] for c in reversed(resource.columns) if not c.get("priority")) == "Log"
 
 
 def nodes(part: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
