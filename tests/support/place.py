@@ -86,6 +86,13 @@ class Place:
         system = self.kubectl.within("istio-system")
         return stats(system, gateway_pod(system))
 
+    def seatrial(self, *args: str) -> str:
+        """Run our command in this namespace, as a user does; it must end well."""
+        argv = ["seatrial", *args, "-n", self.namespace, "--context", CONTEXT]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 0, f"{' '.join(argv)} ended with {done.returncode}: {done.stderr or done.stdout}"
+        return done.stdout
+
     def close(self) -> None:
         """Delete it all, without waiting."""
         Kubectl()("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
