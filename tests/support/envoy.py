@@ -31,7 +31,7 @@ _TAGS = (
     {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
     {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
 )
-_PLAIN: Json = {"timeout": "0.6s"}
+_PLAIN: Json = {"timeout": "1.2s"}
 _RETRYING: Json = {
     "timeout": "2s",
     "retry_policy": {
@@ -89,8 +89,8 @@ class Envoy:
         file = self.folder / "envoy.json"
         file.write_text(json.dumps(self._bootstrap()))
         command = [str(BINARY), "-c", str(file), "--concurrency", "2", "--log-level", "error", "--disable-hot-restart"]
-        log = (self.folder / "envoy.log").open("wb")
-        self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        with (self.folder / "envoy.log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(self._ready, within=30, every=0.05, what="Envoy is ready")
 
     def stop(self) -> None:

@@ -1,8 +1,9 @@
 """A server that does what its path's last part says: answers with any code, late, half, never, or by hanging up.
 
-`/200`, `/503` … answer at once. `/slow` takes 400 ms, `/hang` never answers. `/reset` hangs up before its answer,
-`/cut` in the middle of it, `/drip` begins its answer at once and ends it after 400 ms, `/dumb` begins it and never
-ends it. `/grpc-5` answers 200 with that gRPC status, in trailers; `/bare-5` with no message before them.
+`/200`, `/503` … answer at once. `/slow` takes 700 ms, `/hang` never answers. `/reset` hangs up before its answer,
+`/cut` in the middle of it, `/drip` begins its answer at once and ends it after 700 ms, `/dumb` begins it and never
+ends it. `/continue` says 100 first. `/grpc-5` answers 200 with that gRPC status in trailers, `/bare-5` in headers.
+What isn't HTTP is a word: `echo` gets it back and the connection stays, after `bye` it ends.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-LATE = 0.4  # seconds
+LATE = 0.7  # seconds
 BODY = b"fine"
 
 
@@ -58,8 +59,13 @@ class Misbehaving:
 
     async def _answer1(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        what = head.split(b" ")[1].rpartition(b"/")[2].decode()
         self.attempts += 1
+        if b" " not in head:
+            writer.write(head)
+            return head.startswith(b"echo")
+        what = head.split(b" ")[1].rpartition(b"/")[2].decode()
+        if what == "continue":
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if what == "reset":
             return False
         if what == "hang":

@@ -8,6 +8,9 @@ begun since. When it ends it comes a second time, from the histogram or as one t
 histograms do. So the cumulative count is the highest that the figures ever allowed. What is counted ahead of them
 can't be more than what was under way lately; a request that ended unseen (its client left in the middle of the answer)
 would else hide a later slow one.
+
+A page is no snapshot: Envoy goes on counting while it writes. What is a difference of several counters is believed once
+the next pages agree.
 """
 
 from collections import deque
@@ -19,6 +22,7 @@ from seatrial.evidence.reading import Reading
 from seatrial.rollout.evidence import Tally
 
 LAG = 7.0  # seconds by which a page may be behind: Envoy's default flush of 5 s, a look, and a whole second of uptime
+AGREEING = 3  # pages
 
 Read = Callable[[Figures, Figures], Reading]
 """What the figures of a page mean, given those of the page before."""
@@ -42,6 +46,37 @@ class Change:
     suspect: bool = False
 
 
+class _Surplus:
+    """Sums a difference of two counters that a page shows one after the other.
+
+    What seems too much in one page and is missing in its neighbour was never there. So a page counts when the next one
+    is known.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._last = (0, 0)
+
+    def add(self, difference: int) -> None:
+        """One more page."""
+        before, last = self._last
+        self.total += max(0, min(last, last + before, last + difference))
+        self._last = (last, difference)
+
+
+class _Least:
+    """The highest count that several pages in a row agree on, for the same reason."""
+
+    def __init__(self, pages: int) -> None:
+        self.total = 0
+        self._lately: deque[int] = deque([0], maxlen=pages)
+
+    def add(self, count: int) -> None:
+        """One more page."""
+        self._lately.append(count)
+        self.total = max(self.total, min(self._lately))
+
+
 @dataclass(frozen=True)
 class _Moment:
     """How many attempts were begun, and how many were under way."""
@@ -57,22 +92,26 @@ class _Track:
     def __init__(self, told: Tally | None = None, *, inherited: int = 0) -> None:
         self.told = told or Tally()
         self._inherited = inherited
-        self._gone = 0
+        self._gone = _Least(AGREEING)
+        self._lost, self._cut, self._unsaid = _Surplus(), _Surplus(), _Surplus()
         self._errors = 0
-        self._unanswered = 0
+        self._hanging = 0
         self._forgiven = 0
         self._moments: deque[_Moment] = deque()
 
     def take(self, reading: Reading, when: When, slower_than: float | None) -> Tally:
         """What is new."""
         before = self.told
-        self._gone = max(self._gone, reading.gone)
+        self._gone.add(reading.gone)
+        self._lost.add(reading.lost)
+        self._cut.add(reading.cut)
+        self._unsaid.add(reading.unsaid)
         self._errors += reading.errors
-        self._unanswered += reading.unanswered
         self._inherited = min(self._inherited, reading.active)
         slow = before.slow if slower_than is None else self._slow(reading, when, slower_than / 1000)
-        requests = reading.answered + self._gone
-        failed = min(requests, self._errors + self._gone)
+        requests = reading.answered + self._gone.total
+        settled = self._cut.total + self._unsaid.total + self._gone.total
+        failed = min(requests, self._errors + settled)
         now = Tally(
             requests=requests,
             failed=failed,
@@ -84,14 +123,15 @@ class _Track:
         )
         self.told = Tally(*(max(a, b) for a, b in zip(before.parts, now.parts, strict=True)))
         # An earlier process of ours may have seen more errors, page by page, than one page tells.
-        self._errors = max(self._errors, self.told.failed - self._gone)
+        self._errors = max(self._errors, self.told.failed - settled)
         return self.told - before
 
     def _slow(self, reading: Reading, when: When, longest: float) -> int:
         hanging = max(0, self._older(reading, when.asked - longest) - self._inherited)
         self._note(reading, when, longest)
-        ended = reading.complete - reading.fast + self._unanswered + self._gone
-        total = max(self.told.slow, ended + self._forgiven + hanging)
+        ended = reading.complete - reading.fast + self._lost.total + self._gone.total
+        total = max(self.told.slow, ended + self._forgiven + min(hanging, self._hanging))
+        self._hanging = hanging
         lately = max(m.active for m in self._moments if m.when.answered >= when.asked - LAG)
         self._forgiven += max(0, total - ended - self._forgiven - lately)
         return total

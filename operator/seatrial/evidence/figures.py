@@ -6,6 +6,7 @@ its end so. Counters of zero are left out of the page (`usedonly`), so what isn'
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import quote
@@ -16,19 +17,19 @@ _NAMES = (
     r"upstream_rq_([0-9]{3}|total|active|pending_active|pending_failure_eject|pending_overflow|cancelled)",
     r"upstream_rq_(retry|timeout|per_try_timeout|rx_reset|time)",
     r"retry\.upstream_rq_[0-9]{3}",
-    r"upstream_cx_(none_healthy|destroy_remote_with_active_rq)",
+    r"upstream_cx_(none_healthy|destroy_remote_with_active_rq|http[0-9]_total)",
     r"grpc\.[0-9]+",
 )
 _TCP_NAMES = (r"upstream_cx_(total|active|connect_fail|none_healthy|overflow|destroy_local_with_active_rq)",)
 _UPTIME = r"^server\.uptime$"
 
 _LINE = re.compile(
-    r"^envoy_(?:server_uptime(?:\{\})? (?P<uptime>\S+)|"
-    r'cluster_(?P<stat>\w+)\{(?P<labels>[^}]*cluster_name="'
-    r'(?:outbound\|[0-9]+\|r(?P<revision>[0-9]+)\|(?P<host>[^"|;]+)|inbound\|[0-9]+\|[^"|]*\|(?P<inbound>));?"[^}]*)\}'
-    r" (?P<value>\S+))$",
-    re.MULTILINE,
+    r"^envoy_(?:server_uptime(?:\{\})?|cluster_(?P<stat>\w+)\{(?P<labels>[^}]*)\}) (?P<value>\S+)$", re.MULTILINE
 )
+_CLUSTER = re.compile(
+    r'cluster_name="(?P<name>outbound\|[0-9]+\|r(?P<revision>[0-9]+)\|(?P<host>[^"|;]+)|inbound\|[0-9]+\|[^"|]*\|);?"'
+)
+_HTTP = re.compile(r"upstream_cx_http[0-9]_total")
 _CODE = re.compile(r'response_code="([0-9]+)"')
 _BOUND = re.compile(r'le="([0-9.]+)"')
 
@@ -44,6 +45,16 @@ class Figures:
     retried: Counter[int] = field(default_factory=Counter)  # of answers after which Envoy tried again
     grpc: Counter[int] = field(default_factory=Counter)  # statuses
     within: Counter[float] = field(default_factory=Counter)  # requests that took at most so many milliseconds
+
+    def plus(self, other: "Figures") -> "Figures":
+        """Of both."""
+        return Figures(
+            counts=self.counts + other.counts,
+            codes=self.codes + other.codes,
+            retried=self.retried + other.retried,
+            grpc=self.grpc + other.grpc,
+            within=self.within + other.within,
+        )
 
     def since(self, before: "Figures") -> "Figures":
         """What came in between."""
@@ -80,20 +91,35 @@ def inbound_path(*, tcp: bool = False) -> str:
     return _path(r"inbound\|[0-9]+\|[^|]*\|", tcp=tcp)
 
 
-def read(text: str, host: str) -> Page:
-    """Read a page; clusters of other hosts are left out."""
+def read(text: str, host: str, *, tcp: bool = False) -> Page:
+    """Read a page; clusters of other hosts are left out, and those that speak no HTTP unless `tcp` is asked for.
+
+    Those share some names with HTTP's, and mean something else by them.
+    """
     uptime: float | None = None
-    figures: dict[int, Figures] = {}
+    clusters: dict[str, tuple[int, Figures]] = {}
     for found in _LINE.finditer(text):
-        if found["uptime"]:
-            uptime = float(found["uptime"])
-        elif found["host"] == host or found["inbound"] is not None:
-            revision = int(found["revision"] or OWN)
-            of = figures.get(revision)
-            if of is None:
-                of = figures[revision] = Figures()
-            _add(of, found["stat"], found["labels"], int(float(found["value"])))
-    return Page(figures, uptime)
+        stat, labels = found["stat"], found["labels"]
+        if stat is None:
+            uptime = float(found["value"])
+            continue
+        cluster = _CLUSTER.search(labels)
+        if cluster and cluster["host"] in (host, None):
+            known = clusters.get(cluster["name"])
+            if known is None:
+                known = clusters[cluster["name"]] = int(cluster["revision"] or OWN), Figures()
+            _add(known[1], stat, labels, int(float(found["value"])))
+    return Page(_by_revision(clusters.values(), tcp=tcp), uptime)
+
+
+def _by_revision(clusters: Iterable[tuple[int, Figures]], *, tcp: bool) -> dict[int, Figures]:
+    """The ports of a revision together."""
+    figures: dict[int, Figures] = {}
+    for revision, of in clusters:
+        if tcp or of.codes or any(_HTTP.fullmatch(name) for name in of.counts):
+            known = figures.get(revision)
+            figures[revision] = of if known is None else known.plus(of)
+    return figures
 
 
 def _difference(now: Counter[Key], then: Counter[Key]) -> Counter[Key]:

@@ -12,16 +12,16 @@ from typing import Literal
 from seatrial.evidence.ask import Absent, Ask, Pod, Refused, Unanswered
 from seatrial.evidence.caller import Caller, Change, Read, When
 from seatrial.evidence.envoy import STATS_PORT
-from seatrial.evidence.figures import OWN, Page, inbound_path, outbound_path, read
+from seatrial.evidence.figures import OWN, inbound_path, outbound_path, read
 from seatrial.evidence.question import Protocol, Question
 from seatrial.evidence.reading import read_connections, read_requests
 from seatrial.rollout.evidence import Counters, Look, Tally
 
 DEADLINE = 0.8  # seconds for all proxies together: who is later is silent, and tells all the same at the next look
-AT_ONCE = 32  # questions under way, over all services
-Key = tuple[Literal["caller", "own"], str]
-
+AT_ONCE = 100  # proxies asked at the same time about one service
 KEPT = 300.0  # seconds for which a caller that is gone is remembered: it may come back
+
+Key = tuple[Literal["caller", "own"], str]
 
 
 @dataclass
@@ -47,7 +47,6 @@ class Proxies:
         self._ask = ask
         self._memories: dict[str, _Memory] = {}
         self._resumed: dict[str, Counters] = {}
-        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def look(self, question: Question, now: float) -> Look:
         """What was counted since the look before; the first one after `forget` counts nothing, it begins.
@@ -59,13 +58,15 @@ class Proxies:
         tcp = question.protocol == "tcp"
         outbound, inbound = outbound_path(question.host, tcp=tcp), inbound_path(tcp=tcp)
         own = {pod.proxy: pod for pod in question.stable_pods}
-        began = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        began, turns = clock(), asyncio.Semaphore(AT_ONCE)
 
         async def told(caller: Caller, pod: Pod, path: str) -> Change:
-            async with self._turns:
-                asked = now + asyncio.get_running_loop().time() - began
-                page = await self._page(pod, path, question.host)
-                answered = now + asyncio.get_running_loop().time() - began
+            async with turns:
+                asked = now + clock() - began
+                body = await self._ask.get(pod, port=STATS_PORT, path=path)
+                answered = now + clock() - began
+            page = read(body.decode(), question.host, tcp=tcp)
             return caller.take(page, When(asked, answered), since=memory.began)
 
         for proxy in others:
@@ -100,10 +101,6 @@ class Proxies:
 
     def _caller(self, question: Question, told: Mapping[int, Tally] | None = None) -> Caller:
         return Caller(_reader(question), question.slower_than, told)
-
-    async def _page(self, pod: Pod, path: str, host: str) -> Page:
-        body = await self._ask.get(pod, port=STATS_PORT, path=path)
-        return read(body.decode(), host)
 
     def _look(self, question: Question, memory: _Memory, changes: Mapping[Key, Change], now: float) -> Look:
         others = question.others

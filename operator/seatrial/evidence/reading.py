@@ -6,10 +6,10 @@ taken: nothing is counted that didn't happen. Facts about Envoy that this rests 
 - A request has a code once its answer begins, so one that is cut off later has code 200. Its attempts have none when
   they were retried: their answers are under `retry_upstream_rq`, and `upstream_rq_retry` has all retries.
 - Resets (`rx_reset`, a connection lost under a request, a failed connect) and tries that took too long each end in a
-  retry, in a 502, 503 or 504, or in an answer that was cut off: what is neither of the former is the latter. That is
-  reckoned from one page to the next, since the pods' own 503s hide some.
+  retry, in a 502, 503 or 504, or in an answer that was cut off: what is neither of the former is the latter.
+- What Envoy says to a gRPC caller in place of an answer has both a 5xx and the status UNAVAILABLE.
 - A client that goes before its answer began leaves an attempt without a code: begun, not under way any more, neither
-  answered nor retried. That is reckoned from the beginning: an answer that has begun and not ended hides one for now.
+  answered nor retried.
 - The histogram holds complete answers alone.
 """
 
@@ -25,23 +25,29 @@ _SWITCHING = 101  # the one answer below 200 that is final
 
 @dataclass(frozen=True)
 class Reading:
-    """Since the proxy began; `errors` and `unanswered` since an earlier page.
+    """Since the proxy began, but for `errors` and what follows, which are since an earlier page.
 
-    `answered` requests got a code, `gone` ones have no client any more. `errors` are answered and failed. `unanswered`
-    are those of which no complete answer came. `refused` of the `retries` followed an answer that is no failure. Of the
-    `complete` answers, `fast` ones took no longer than asked for. `begun` and `active` are attempts.
+    `answered` requests got a code, `gone` ones have no client any more. `refused` of the `retries` followed an answer
+    that is no failure. Of the `complete` answers, `fast` ones took no longer than asked for. `begun` and `active` are
+    attempts. `errors` are answers that say so.
+
+    The last three are differences of events that Envoy counts at the same instant, and a page shows one a moment after
+    the other: they may be off for one page, and the next one makes good for it. `lost` requests have no complete
+    answer, `cut` ones of them none that says so. `unsaid` are 5xx answers without a status of gRPC.
     """
 
     answered: int = 0
     gone: int = 0
-    errors: int = 0
-    unanswered: int = 0
     retries: int = 0
     refused: int = 0
     complete: int = 0
     fast: int = 0
     begun: int = 0
     active: int = 0
+    errors: int = 0
+    lost: int = 0
+    cut: int = 0
+    unsaid: int = 0
 
 
 def read_requests(figures: Figures, before: Figures, *, slower_than: float | None, grpc: bool = False) -> Reading:
@@ -50,20 +56,23 @@ def read_requests(figures: Figures, before: Figures, *, slower_than: float | Non
     answered = sum(n for code, n in codes.items() if code >= 200 or code == _SWITCHING)
     retries = counts["upstream_rq_retry"]
     lately = figures.since(before)
-    unanswered = _unanswered(lately)
+    lost = _lost(lately)
+    failing = sum(n for code, n in lately.codes.items() if code >= 500)
     complete = counts["upstream_rq_time_count"]
     judged = slower_than is not None and (slower_than in figures.within or not complete)
     return Reading(
         answered=answered,
         gone=_gone(figures, answered + retries),
-        errors=_errors(lately, unanswered, grpc=grpc),
-        unanswered=unanswered,
         retries=retries,
         refused=sum(n for code, n in figures.retried.items() if 400 <= code < 500),
         complete=complete if judged else 0,
         fast=figures.within[slower_than or 0.0] if judged else 0,
         begun=counts["upstream_rq_total"] + counts["upstream_rq_pending_active"] + _unsent(figures),
         active=counts["upstream_rq_active"] + counts["upstream_rq_pending_active"],
+        errors=sum(lately.grpc[status] for status in GRPC_FAILURES) if grpc else failing,
+        lost=lost,
+        cut=lost - lately.codes[502] - lately.codes[503] - lately.codes[504],
+        unsaid=failing - lately.grpc[_GRPC_UNAVAILABLE] if grpc else 0,
     )
 
 
@@ -80,18 +89,7 @@ def read_connections(figures: Figures, before: Figures) -> Reading:
     return Reading(answered=begun - active, errors=errors, begun=begun, active=active)
 
 
-def _errors(lately: Figures, unanswered: int, *, grpc: bool) -> int:
-    """Answers that say so, and answers that were cut off."""
-    codes = lately.codes
-    cut = max(0, unanswered - codes[502] - codes[503] - codes[504])
-    errors = sum(n for code, n in codes.items() if code >= 500)
-    if grpc:
-        said = sum(lately.grpc[status] for status in GRPC_FAILURES)
-        errors = said + max(0, errors - lately.grpc[_GRPC_UNAVAILABLE])
-    return errors + cut
-
-
-def _unanswered(lately: Figures) -> int:
+def _lost(lately: Figures) -> int:
     """Requests whose last attempt ended without a whole answer, by the pod's doing or by a timeout."""
     counts = lately.counts
     attempts = (
@@ -101,7 +99,7 @@ def _unanswered(lately: Figures) -> int:
         + counts["upstream_rq_per_try_timeout"]
     )
     retried = counts["upstream_rq_retry"] - sum(lately.retried.values())
-    return max(0, attempts - retried) + counts["upstream_rq_timeout"]
+    return attempts - retried + counts["upstream_rq_timeout"]
 
 
 def _gone(figures: Figures, coded: int) -> int:
