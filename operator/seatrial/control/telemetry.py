@@ -30,12 +30,6 @@ DURATION = Histogram(
 WRITES = Counter("seatrial_writes", "Writes to the API server by kind of object", ["kind"])
 ERRORS = Counter("seatrial_errors", "Failures by kind, as the API server or a proxy gave them", ["failure"])
 QUEUE_DEPTH = Gauge("seatrial_queue_depth", "Keys that are due and not yet passed")
-ROLLOUTS = Gauge("seatrial_rollouts", "Active rollouts by phase of their attempt", ["phase"])
-WEIGHT = Gauge(
-    "seatrial_weight_percent",
-    "Percent of requests that a revision is to get, and gets as far as the callers' proxies acknowledged it",
-    ["namespace", "service", "revision", "kind"],
-)
 LEADER = Gauge("seatrial_leader", "1 while this process holds the Lease")
 
 _key: ContextVar[str | None] = ContextVar("key", default=None)

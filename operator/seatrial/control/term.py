@@ -21,6 +21,7 @@ from seatrial.control.gauges import Gauges
 from seatrial.control.health import Health
 from seatrial.control.judging import Judging, Source
 from seatrial.control.keys import HostsKey, Key, ServiceKey
+from seatrial.control.looks import Measured
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer
 from seatrial.control.queue import KeyedQueue
@@ -69,6 +70,7 @@ class Term:
         self._stop = asyncio.Event()
         self._idle_since: float | None = None
         self._full_since: float | None = None
+        self._gauges = Gauges()
         self._prometheus = PrometheusSource(PrometheusApi(), allowed=allowed_addresses(os.environ))
         self._reach = PodReach(setting.kube.config, direct="KUBERNETES_SERVICE_HOST" in os.environ)
         self.watches = Watches(
@@ -115,6 +117,7 @@ class Term:
                 await watching
         await self._reach.close()
         await self._prometheus.close()
+        self._gauges.clear()
 
     @property
     def tidy(self) -> bool:
@@ -169,7 +172,8 @@ class Term:
         fleet, configs = Fleet(cache), Configs(kube, cache)
         mesh = MeshView(kube, cache, ask, setting.clock)
         sources: dict[str, Source] = {"proxies": Proxies(ask), "prometheus": self._prometheus}
-        judging = Judging(sources, clock=setting.clock) if setting.judge else None
+        measured = {name: Measured(name, source) for name, source in sources.items()}
+        judging = Judging(measured, clock=setting.clock) if setting.judge else None
         self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)
         return Parts(
             cache=cache,
@@ -181,7 +185,7 @@ class Term:
             writer=writer,
             written=written,
             teller=Teller(kube, cache, writer, instance=candidate.identity, now=lambda: datetime.now(UTC)),
-            gauges=Gauges(),
+            gauges=self._gauges,
             fencing=lambda: candidate.fencing,
             clock=setting.clock,
         )
