@@ -43,7 +43,7 @@ def _unjudged(spec: MeshServiceSpec) -> Iterator[Problem]:
         yield _advice(
             "analysis",
             f"isn't given, so nothing is learnt from {_FIRST[rollout.strategy]}: after {rollout.hold} it goes on",
-            "give `analysis: {}`, or decide by hand with `paused: true`",
+            "give `analysis: {}`, or a long hold, and decide by `seatrial promote` or `seatrial abort`",
         )
 
 
