@@ -83,9 +83,17 @@ class Sea:
         assert answer is not None, f"nothing was answered at revision {revision}"
         return answer.done, answer.message
 
-    def sees(self, finding: Finding, *, allowed: int = 0, requests: int = 1000, reason: str = "as it is") -> None:
+    def sees(
+        self,
+        finding: Finding,
+        *,
+        allowed: int = 0,
+        requests: int = 1000,
+        reason: str = "as it is",
+        checkpoint: str = "",
+    ) -> None:
         """From now on that is the verdict."""
-        evidence = Evidence(verdict=finding, reason=reason, at=stamp(self.now))
+        evidence = Evidence(verdict=finding, reason=reason, at=stamp(self.now), checkpoint=checkpoint)
         self.verdict = Verdict(finding, reason, allowed, requests, evidence)
 
     def change(self, image: str, **spec: Any) -> None:

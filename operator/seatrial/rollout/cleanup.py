@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from seatrial.api.base import seconds
+from seatrial.api.revision import Phase
 from seatrial.rollout.story import Story
 from seatrial.rollout.world import Decision, World, moment
 
@@ -55,7 +56,8 @@ def _drained(world: World, story: Story, number: int) -> bool:
 def forgotten(world: World, decision: Decision, target: int | None) -> tuple[int, ...]:
     """Revisions beyond `keepRevisions`, oldest first.
 
-    Never the newest, so that numbers only rise, nor the one that the template asks for, so that it isn't tried anew.
+    Never the newest, so that numbers only rise, nor the one that the template asks for, so that it isn't tried anew,
+    nor the one that served before the present one, so that there is always one to go back to.
     """
     idle = [
         n
@@ -66,4 +68,15 @@ def forgotten(world: World, decision: Decision, target: int | None) -> tuple[int
     ]
     surplus = len(idle) - world.service.spec.rollout.keep_revisions
     newest = max(decision.statuses, default=None)
-    return tuple(n for n in idle[: max(0, surplus)] if n not in {newest, target})
+    kept = {newest, target, _served_before(decision)}
+    return tuple(n for n in idle[: max(0, surplus)] if n not in kept)
+
+
+def _served_before(decision: Decision) -> int | None:
+    succeeded = [
+        (attempt.number, number)
+        for number, status in decision.statuses.items()
+        for attempt in status.attempts
+        if attempt.phase is Phase.SUCCEEDED and number != decision.stable
+    ]
+    return max(succeeded)[1] if succeeded else None

@@ -54,6 +54,8 @@ def _start(helm: Helm, canary: int, attempt: Attempt) -> None:
     if helm.world.migrations.get(canary) == "failed":
         hint = f"see `kubectl logs job/{_job(helm, canary)}`"
         helm.story.move(canary, Phase.FAILED, 0, f"the migration job failed: {hint}")
+    elif not first and (verdict := _verdict_against(helm, attempt)):
+        helm.story.move(canary, Phase.FAILED, 0, verdict)
     elif _enough(helm, pods):
         if first or (_may_route(helm, canary, attempt) and not _held_by(helm, attempt)):
             what = "marked or mirrored requests first: " if unseen else ""
@@ -103,11 +105,11 @@ def _try_step(helm: Helm, canary: int, attempt: Attempt, following: int, pods: P
 
 def _harm(helm: Helm, attempt: Attempt, pods: Pods) -> str:
     """Why it must not keep its traffic; empty where nothing says so."""
-    weight, verdict = attempt.weight.wanted, helm.world.verdict
-    if verdict is not None and verdict.finding == "Worse" and attempt.cause != "Rollback":
+    weight = attempt.weight.wanted
+    if verdict := _verdict_against(helm, attempt):
         since = moment(attempt.weight_since or attempt.started_at)
         lasted = (helm.world.now - since).total_seconds()
-        return f"{verdict.reason}, rolled back after {lasted:.1f} s at {weight} %"
+        return f"{verdict}, rolled back after {lasted:.1f} s at {weight} %"
     if pods.restarts > RESTARTS_TOLERATED and pods.ready < pods.wanted:
         return f"its containers restarted {pods.restarts} times: {_trouble(pods)}"
     if weight > 0 and pods.ready == 0:
@@ -115,9 +117,16 @@ def _harm(helm: Helm, attempt: Attempt, pods: Pods) -> str:
     return ""
 
 
+def _verdict_against(helm: Helm, attempt: Attempt) -> str:
+    """What proves it to be worse; a revision that is gone back to is no longer judged."""
+    verdict = helm.world.verdict
+    proved = verdict is not None and verdict.finding == "Worse" and attempt.cause != "Rollback"
+    return verdict.reason if verdict is not None and proved else ""
+
+
 def _held_by(helm: Helm, attempt: Attempt) -> str:
     """What keeps it from going on, beside evidence."""
-    return "spec.paused" if helm.spec.paused else "a verb or for want of a verdict" if attempt.held else ""
+    return "spec.paused" if helm.spec.paused else "the verb pause" if attempt.held else ""
 
 
 def _enough(helm: Helm, pods: Pods) -> bool:

@@ -138,17 +138,26 @@ def _advice(findings: Findings) -> Condition:
     return Condition(type="PolicyAdvice", status="False", reason="NothingToSay")
 
 
+def _bearer(world: World, decision: Decision) -> int | None:
+    """The revision that has most of the requests: stable, or one on its way to be it."""
+    weights = world.mesh.live.weights
+    if decision.stable is None or not world.service.spec.service_ports:
+        return decision.stable
+    return max(weights, key=lambda n: (weights[n], n == decision.stable), default=None)
+
+
 def _serving(world: World, decision: Decision) -> bool:
-    pods = world.pods_of(decision.stable)
-    routed = not world.service.spec.service_ports or decision.stable in world.mesh.live.routed
-    return decision.stable is not None and routed and (pods.ready > 0 or world.service.spec.replicas == 0)
+    bearer = _bearer(world, decision)
+    return bearer is not None and (world.pods_of(bearer).ready > 0 or world.service.spec.replicas == 0)
 
 
 def _ready(world: World, decision: Decision) -> Condition:
-    pods = world.pods_of(decision.stable)
     if _serving(world, decision):
-        message = f"revision {decision.stable} serves with {pods.ready} of {pods.wanted} pods"
+        bearer = _bearer(world, decision)
+        pods = world.pods_of(bearer)
+        message = f"revision {bearer} serves with {pods.ready} of {pods.wanted} pods"
         return Condition(type="Ready", status="True", reason="Serving", message=message)
+    pods = world.pods_of(decision.stable)
     if decision.stable is None:
         first = world.pods_of(decision.canary)
         message = first.problem or "the first revision isn't ready yet"

@@ -71,6 +71,7 @@ class Story:
             update["verified_since"] = None  # the step has its time again
         if not phase.active:
             update |= {"ended_at": at, "decision": reason, "outcome": None, "held": False}
+            update["evidence"] = _ended(attempt.evidence)
         self._tell(revision, attempt.model_copy(update=update), reason)
 
     def verify(self, revision: int) -> None:
@@ -102,7 +103,7 @@ class Story:
         told = any(event.revision == revision for event in self.events)
         if before and before.verdict == evidence.verdict and not told and self._is_fresh(before):
             return
-        kept = evidence if attempt.phase.active else evidence.model_copy(update={"checkpoint": ""})
+        kept = evidence if attempt.phase.active else _ended(evidence)
         self._replace(revision, attempt.model_copy(update={"evidence": kept}))
 
     def _is_fresh(self, evidence: Evidence) -> bool:
@@ -151,6 +152,11 @@ class Story:
     def _replace(self, revision: int, attempt: Attempt) -> None:
         status = self.statuses[revision]
         self.statuses[revision] = status.model_copy(update={"attempts": _bounded([*status.attempts[:-1], attempt])})
+
+
+def _ended(evidence: Evidence | None) -> Evidence | None:
+    """Nobody goes on from it."""
+    return evidence.model_copy(update={"checkpoint": ""}) if evidence is not None else None
 
 
 def _bounded(attempts: list[Attempt]) -> list[Attempt]:

@@ -208,3 +208,44 @@ def test_affinity_knows_the_weights_of_the_steps_before() -> None:
     sea.sees("Better", allowed=100)
     sea.sail()
     assert sea.routing.sticky is None
+
+
+def test_a_service_whose_new_revision_has_all_traffic_is_ready() -> None:
+    sea = a_sea(strategy="blueGreen", hold="20s")
+    sea.sees("Better", allowed=100)
+    sea.until(Phase.PROMOTING, 2)
+    look(sea, 3)
+    ready = next(c for c in sea.service.status.conditions if c.type == "Ready")
+    assert (ready.status, ready.message) == ("True", "revision 2 serves with 4 of 4 pods")
+
+
+def test_a_revision_that_is_proved_worse_before_it_has_any_weight_never_gets_one() -> None:
+    sea = a_sea()
+    sea.ready_after = 5
+    sea.look()
+    sea.sees("Worse", reason="canary 9 of 9 requests failed")
+    sea.sail()
+    assert sea.phase(2) is Phase.FAILED
+    assert all("2" not in weights for weights in sea.told)
+
+
+def test_an_attempt_that_ended_keeps_its_evidence_and_no_checkpoint() -> None:
+    sea = a_sea()
+    look(sea, 10)
+    sea.sees("Worse", checkpoint="c")
+    sea.sail()
+    attempt = sea.revisions[2].status.attempt
+    assert attempt
+    assert attempt.evidence
+    assert (attempt.evidence.verdict, attempt.evidence.checkpoint) == ("Worse", "")
+
+
+def test_the_revision_that_served_before_is_kept_however_many_failed_since() -> None:
+    sea = Sea(a_service(rollout={"steps": [], "keepRevisions": 1}), broken=frozenset({"x1", "x2", "x3"})).sail()
+    sea.change("two", rollout={"steps": [], "keepRevisions": 1, "progressDeadline": "5s"})
+    sea.sail()
+    for image in ("x1", "x2", "x3"):
+        sea.change(image)
+        sea.sail()
+    assert {1, 2} <= sea.revisions.keys()
+    assert len(sea.revisions) <= 4
