@@ -12,7 +12,7 @@ from seatrial.api.problems import Level
 from seatrial.cli import cluster, manifests, namespaces, screen
 from seatrial.cli.cluster import Cluster, on_cluster
 from seatrial.cli.complaint import Complaint
-from seatrial.cli.options import Context, Format, Namespace, Output, services_named, show, write
+from seatrial.cli.options import Context, Format, Namespace, Output, say, services_named, show, write
 from seatrial.cli.rollouts import add_to as add_rollouts_to
 from seatrial.cli.seen import Seen
 from seatrial.kube.errors import ApiFailure
@@ -61,7 +61,7 @@ def _overview(namespace: str | None, context: str | None, output: Output, *, eve
     elif found:
         show(screen.overview(found, namespaces=everywhere))
     else:
-        show(f"no MeshServices in namespace {where}: -A shows all namespaces" if where else "no MeshServices anywhere")
+        say(f"no MeshServices in namespace {where}: -A shows all namespaces" if where else "no MeshServices anywhere")
 
 
 add_rollouts_to(app)
@@ -79,7 +79,7 @@ def lint(
     found = manifests.findings(reading, namespace)
     if output is Output.TEXT:
         for finding in found:
-            show(str(finding))
+            say(str(finding))
         advice = sum(f.problem.level is Level.ADVICE for f in found)
         counted = f"problems: {len(found) - advice}, advice: {advice}" if found else "nothing to say"
         sys.stderr.write(f"objects: {len(reading.documents)}, files: {reading.files}, {counted}\n")
@@ -101,7 +101,7 @@ def namespace_command(
     async def change(cluster: Cluster) -> str:
         return await (namespaces.release(cluster, name) if remove else namespaces.manage(cluster, name, force=force))
 
-    show(on_cluster(context, change))
+    say(on_cluster(context, change))
 
 
 @app.command()
@@ -115,7 +115,7 @@ def version(
     if not client:
         told["operator"] = _operator_version(context)
     if output is Output.TEXT:
-        show("\n".join(f"{part:<9} {told[part]}" for part in told))
+        say("\n".join(f"{part:<9} {told[part]}" for part in told))
     else:
         write(told, output)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from seatrial.api.revision import Attempt, Evidence, SloEvidence
+from seatrial.api.revision import Attempt, Evidence, Phase, SloEvidence
 from seatrial.cli import phrases
 
 _COLORS = {
@@ -28,14 +28,15 @@ def evidence(attempt: Attempt) -> Iterator[RenderableType]:
     yield _table(known)
     verdict = Text(known.verdict, style=_COLORS.get(known.verdict, "yellow"))
     verdict.append(f": {known.reason}", style="default")
-    rows: list[tuple[str, str | Text]] = [("verdict", verdict)]
+    rows: list[tuple[str, str | Text]] = [("verdict", verdict)] if attempt.phase is not Phase.SUCCEEDED else []
     if known.silent:
         silent = f"{', '.join(known.silent)} could not be asked at the last look"
         rows.append(("silent", Text(silent, style="yellow")))
     if known.restarts:
         times = "once" if known.restarts == 1 else f"{known.restarts} times"
         rows.append(("restarts", f"counting began anew {times}: the policy changed, or its state was lost"))
-    yield phrases.titled(rows)
+    if rows:
+        yield phrases.titled(rows)
 
 
 def _span(known: Evidence) -> str:

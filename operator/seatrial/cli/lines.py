@@ -56,8 +56,13 @@ def _of_attempt(revision: Revision, attempt: Attempt) -> Iterator[tuple[str, str
         at = attempt.verified_since
         yield at, f"{phrases.clock(at)} {name} {weight.verified:>3} % carried by the proxies"
     known = attempt.evidence
-    if attempt.phase.active and known is not None and known.at:
-        yield known.at, f"{phrases.clock(known.at)} {name} {weight.verified:>3} % {known.verdict}: {known.reason}"
+    if attempt.phase.active and known is not None and known.at and not _decided_by(attempt, known.reason):
+        yield known.at, f"{phrases.clock(known.at)} {name} {weight.wanted:>3} % {known.verdict}: {known.reason}"
+
+
+def _decided_by(attempt: Attempt, reason: str) -> bool:
+    """Whether a line of the log says it already."""
+    return any(reason in entry.reason for entry in attempt.history)
 
 
 def _answers(revision: Revision) -> Iterator[tuple[str, str]]:

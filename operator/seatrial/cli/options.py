@@ -72,6 +72,12 @@ def console() -> Console:
     return Console(width=None if bounded else 200, highlight=False, soft_wrap=not bounded)
 
 
+def say(line: str) -> None:
+    """Print a line as it is: a terminal wraps it, a log keeps it whole."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def show(what: RenderableType) -> None:
     """Print for people."""
     console().print(what, markup=False)

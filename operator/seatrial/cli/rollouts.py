@@ -13,7 +13,7 @@ from seatrial.api.names import ANNOTATION_RESTART
 from seatrial.cli import cluster, logbook, looking, verbs
 from seatrial.cli.cluster import Cluster, on_cluster
 from seatrial.cli.complaint import Complaint
-from seatrial.cli.options import Context, Format, Namespace, Output, Service, revisions_named, show, write
+from seatrial.cli.options import Context, Format, Namespace, Output, Service, revisions_named, say, show, write
 from seatrial.cli.seen import Seen, Tried
 from seatrial.cli.waiting import Code
 from seatrial.kube.errors import Forbidden
@@ -59,7 +59,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         elif said.done is False:
             raise Complaint(f"{verb} of {said.revision} is refused: {said.message}", f"see `seatrial status {service}`")
         else:
-            show(f"{said.revision}: {said.message}")
+            say(f"{said.revision}: {said.message}")
 
     return command
 
@@ -141,13 +141,13 @@ def wait(  # noqa: PLR0913, PLR0917 # each is an option
     ended = on_cluster(
         context,
         lambda there: looking.wait(
-            there, service, namespace, revision=revision, longest=longest, say=None if quiet else show
+            there, service, namespace, revision=revision, longest=longest, tell=None if quiet else say
         ),
     )
     if quiet:
         write(ended.data(), output)
     else:
-        show(f"{service}: {ended.message}")
+        say(f"{service}: {ended.message}")
     sys.stdout.flush()
     if ended.code is not Code.SUCCEEDED:
         raise typer.Exit(int(ended.code))
@@ -155,7 +155,7 @@ def wait(  # noqa: PLR0913, PLR0917 # each is an option
 
 def restart(service: Service, namespace: Namespace = None, context: Context = None) -> None:
     """Roll the same template out again as a new revision: for Secrets that changed."""
-    show(on_cluster(context, lambda there: _restart(there, service, namespace)))
+    say(on_cluster(context, lambda there: _restart(there, service, namespace)))
 
 
 async def _restart(there: Cluster, name: str, namespace: str | None) -> str:

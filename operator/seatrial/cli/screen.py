@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from seatrial.api.conditions import Condition
-from seatrial.api.revision import Attempt, Phase, Revision
+from seatrial.api.revision import Attempt, Phase, Revision, RevisionStatus
 from seatrial.cli import phrases
 from seatrial.cli.ahead import ahead, undecided
 from seatrial.cli.figures import evidence
@@ -41,8 +41,11 @@ def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
     return Group(table, *(["", *notes] if notes else []))
 
 
-def whole(service: Seen) -> RenderableType:
-    """One service: where its rollout stands, what it complains about, its revisions, and how the newest came here."""
+def whole(service: Seen, *, live: bool = False) -> RenderableType:
+    """One service: where its rollout stands, what it complains about, its revisions, and how the newest came here.
+
+    `live` leaves the revisions out, so that what changes fits a small terminal.
+    """
     status = service.status
     head = Text.assemble((service.metadata.name, "bold"), f"  in {service.metadata.namespace}  ")
     head.append_text(phrases.phase(status.phase or "Unseen", paused=service.paused))
@@ -59,7 +62,7 @@ def whole(service: Seen) -> RenderableType:
         parts += ["", *judged]
     if coming := [(title, said) for title, said in (("next", ahead(service)), ("or", undecided(service))) if said]:
         parts += ["", phrases.titled(coming)]
-    if service.revisions:
+    if service.revisions and not live:
         parts += ["", _log(service.revisions)]
     if newest is not None:
         parts += ["", Text(f"how revision {newest.number} fared (UTC)", style="bold"), story(newest.attempt)]
@@ -137,9 +140,15 @@ def _log(revisions: Sequence[Revision]) -> RenderableType:
             f"{status.weight.verified} %" if status.weight else "",
             f"{status.ready_replicas}/{status.replicas}",
             phrases.phase(status.phase.value if status.phase else ""),
-            Text(shorten(status.message, _GIST, placeholder=" …")),  # `history` has it whole
+            Text(_gist(status)),
         )
     return table
+
+
+def _gist(status: RevisionStatus) -> str:
+    """The end of its log in a few words; `history` has it whole."""
+    ended = status.phase is not None and not status.phase.active
+    return (ended and status.brief) or shorten(status.message, _GIST, placeholder=" …")
 
 
 def story(attempt: Attempt) -> RenderableType:

@@ -121,7 +121,9 @@ def _ended(aim: Goal, there: Seen, tried: Tried) -> Result:
     if attempt.phase is Phase.SUPERSEDED:
         return Result(Code.SUPERSEDED, attempt.decision, number)
     if attempt.phase is not Phase.SUCCEEDED:
-        return Result(Code.ENDED, f"{attempt.phase.value}: {attempt.decision}", number)
+        stutters = attempt.decision.lower().startswith(attempt.phase.value.lower())
+        message = attempt.decision if stutters else f"{attempt.phase.value}: {attempt.decision}"
+        return Result(Code.ENDED, message, number)
     if there.proven != number and not aim.named:
         return Result(Code.ENDED, f"revision {there.proven} is stable in place of it", number)
     return Result(Code.SUCCEEDED, attempt.decision or f"revision {number} is stable", number)

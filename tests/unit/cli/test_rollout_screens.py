@@ -272,6 +272,28 @@ def test_each_change_is_a_line_and_said_once() -> None:
     ]
 
 
+def test_a_verdict_that_the_log_tells_isnt_said_twice() -> None:
+    """The reason of a step is that of its evidence."""
+    known = voyage.shifting(4).evidence
+    assert known is not None
+    step = voyage.entry(76, Phase.SHIFTING, 50, f"to 50 %: {known.reason}, 2 pods ready")
+    attempt = voyage.shifting(4, history=[step])
+    teller = Teller()
+    teller.lines(told(service(), STABLE))
+    said = teller.lines(told(service(), STABLE, voyage.revision(4, attempt)))
+    assert [line for line in said if known.reason in line] == [f"10:01:16 orders-4  50 % Shifting: {step.reason}"]
+
+
+def test_a_line_of_a_log_is_never_wrapped(harbour: Any, seatrial: Run) -> None:
+    harbour.add(*ended())
+    assert seatrial("wait", "orders").out.splitlines()[-1] == f"orders: RolledBack: {voyage.WORSE}"
+
+
+def test_the_revisions_tell_their_end_in_a_few_words(harbour: Any, seatrial: Run) -> None:
+    harbour.add(*ended(), voyage.revision(2, voyage.rolled_back(2, 20), brief="errors +4.9 points"))
+    assert any(line.endswith("RolledBack  errors +4.9 points") for line in lines(seatrial("status", "orders").out))
+
+
 def test_an_answer_to_a_verb_is_a_line_too() -> None:
     teller = Teller()
     teller.lines(rolling())
