@@ -19,7 +19,7 @@ from seatrial.api.meshservice import Expose, MeshServiceSpec, PathMatch
 from seatrial.api.names import delegate_name
 from seatrial.render.inputs import Inputs
 from seatrial.render.objects import Object
-from seatrial.render.routes import actions, policies, virtual_service
+from seatrial.render.routes import actions, policies, reached, virtual_service
 from seatrial.render.variants import Policy, variants
 
 _QUERY = r"(?:\?.*)?"  # the :path header has the query, the path of a policy hasn't
@@ -127,7 +127,7 @@ def delegate_routes(inputs: Inputs) -> Object | None:
                 if policy := variant.of(placed.policy):
                     named = replace(policy, name=f"{inputs.name}-{number}-{policy.name}")
                     routes += _routes(named, ways, authority, actions(inputs, variant, port))
-    return virtual_service(inputs, delegate_name(inputs.name), {"http": routes})
+    return virtual_service(inputs, delegate_name(inputs.name), {"http": reached(routes)})
 
 
 def _routes(

@@ -5,7 +5,8 @@ policy with retries becomes two routes, one for the idempotent methods and one f
 explicit: Istio would retry twice by itself, a POST too.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,14 @@ def proto_duration(duration: str) -> str:
     return f"{seconds(duration):.3f}".rstrip("0").rstrip(".") + "s"
 
 
+def reached(routes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those that ask for just what an earlier one takes: Istio warns of them."""
+    first: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        first.setdefault(json.dumps(route.get("match"), sort_keys=True), route)
+    return list(first.values())
+
+
 def destinations(inputs: Inputs, variant: Variant, port: int | None = None) -> list[dict[str, Any]]:
     """Subsets with their parts of the requests, those without any left out."""
     found = []
@@ -122,7 +131,7 @@ def mesh_routes(inputs: Inputs) -> Object | None:
         return None
     spec: dict[str, Any] = {"hosts": [host_of(inputs.name, inputs.namespace)], "gateways": ["mesh"]}
     if any(p.app_protocol != "tcp" for p in ports):
-        spec["http"] = list(_mesh_routes(inputs))
+        spec["http"] = reached(_mesh_routes(inputs))
     if tcp := [p.port for p in ports if p.app_protocol == "tcp"]:
         public = Variant(inputs.routing.shares)
         spec["tcp"] = [{"match": [{"port": port}], "route": destinations(inputs, public, port)} for port in tcp]
