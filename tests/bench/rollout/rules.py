@@ -54,6 +54,7 @@ class Evidence:
     """Seatrial: a look a second, `steps` or, without any, weights that the evidence chooses."""
 
     latency: bool = False
+    delta: float = 0.01
     steps: Sequence[float] = (10, 50)
     hold: int = 5
     requests: int = 50
@@ -63,7 +64,7 @@ class Evidence:
     def __post_init__(self) -> None:
         self.first = self.steps[0] if self.steps else 5
         weights = (*self.steps, 100) if self.steps else (7.5, 10, 14, 20, 25, 33, 45, 60, 75, 90, 100)
-        self._plan = stats.Plan(delta=0.01, limit=0.01, weights=weights, terse=True)
+        self._plan = stats.Plan(delta=self.delta, limit=0.01, weights=weights, terse=True)
         # Without retries, attempts fail when requests do; with a smaller part and no limit, they never decide first.
         parts = (0.6, 0.2) if self.latency else (0.75,)
         self._alphas = [stats.share(0.05, part) for part in parts]

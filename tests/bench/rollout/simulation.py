@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,29 @@ def chosen(bench: Bench) -> str:
     )  # fmt: skip
 
 
+def needed(bench: Bench) -> str:
+    """Requests of the canary until a verdict, by margin: promotion from an even split, rollback from 10 %."""
+    rows = []
+    for delta, base in ((d, b) for d in (0.005, 0.01, 0.02, 0.05) for b in BASES):
+        cells = [f"{100 * delta:g}", f"{100 * base:g}"]
+        good, name = Scenario(40, base), f"margin {100 * delta:g}"
+        even = bench(good, name, partial(Evidence, delta=delta, steps=(50,), requests=0, hold=0, timeout=1000))
+        cells.append(spread(even.quantiles(even.requests, UP)))
+        for extra in (0.05, 0.3):
+            bad = Scenario(50, base, delta + extra)
+            found = bench(bad, name, partial(Evidence, delta=delta, steps=(10,), timeout=1000))
+            cells += [spread(found.quantiles(of, BACK)) for of in (found.requests, found.harmed)]
+        rows.append(cells)
+    return table(
+        [
+            "margin, points", "base rate, %", "requests until 100 % is allowed, equal canary",
+            "requests until rolled back, 5 points beyond the margin", "users harmed",
+            "requests until rolled back, 30 points beyond", "users harmed",
+        ],
+        rows,
+    )  # fmt: skip
+
+
 def beside(bench: Bench, cases: Sequence[tuple[str, Scenario]]) -> str:
     """The rules side by side: percent rolled back; after which time; users harmed; time to 100 %."""
     rows = []
@@ -227,6 +251,7 @@ def report(bench: Bench) -> str:
         ("Harmful revisions", harmful(bench)),
         ("Latency", slow(bench)),
         ("Weights chosen by the evidence", chosen(bench)),
+        ("Requests needed, by margin", needed(bench)),
         ("Beside other rules, 50 requests/s", beside(bench, steady_cases())),
         ("Disturbances, 50 requests/s, base rate 0.1 %", beside(bench, disturbed_cases())),
     ]
