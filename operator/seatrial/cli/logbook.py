@@ -120,7 +120,7 @@ def _paragraphs(there: Seen, tried: Tried) -> Iterator[list[str]]:
 def _traffic(attempt: Attempt) -> Iterator[str]:
     first = next((e for e in attempt.history if e.weight > 0), None)
     if first is None:
-        yield "It never had a share of the traffic."
+        yield "It never had a share of the public traffic."
         return
     yield f"Its first share, {first.weight} %, came {phrases.between(attempt.started_at, first.at)} after it began."
     most = max(e.weight for e in attempt.history)

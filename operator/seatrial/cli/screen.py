@@ -24,7 +24,7 @@ def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
     table = phrases.table()
     if namespaces:
         table.add_column("NAMESPACE", no_wrap=True)
-    for name in ("SERVICE", "READY", "PODS", "REVISION", "WEIGHT", "PHASE"):
+    for name in ("SERVICE", "READY", "PODS", "REVISION", "WEIGHT", "PHASE", "LOG"):
         table.add_column(name, justify="right" if name in {"PODS", "WEIGHT"} else "left", no_wrap=name == "SERVICE")
     for service in services:
         status = service.status
@@ -35,6 +35,7 @@ def overview(services: Sequence[Seen], *, namespaces: bool) -> RenderableType:
             Text(_revisions(service)),
             Text(_weight(service)),
             phrases.phase(status.phase or "Unseen", paused=service.paused),
+            Text(status.brief),
         ]
         table.add_row(*([Text(service.metadata.namespace), *row] if namespaces else row))
     notes = [line for service in services for line in _complaints(service, named=True)]

@@ -50,6 +50,7 @@ ROLLING = service(
         "replicas": 4,
         "readyReplicas": 3,
         "url": "http://shop.localhost/",
+        "brief": "more evidence",
         "conditions": [
             condition("Ready", "True", "serves"),
             condition("ResolvedRefs", "False", "no service inventory"),
@@ -82,10 +83,24 @@ def test_a_table_of_services_fits_80_columns_and_says_what_is_wrong_below(harbou
     assert shown.code == 0
     lines = shown.out.splitlines()
     assert max(len(line) for line in lines) <= 80
-    assert lines[0].split() == ["SERVICE", "READY", "PODS", "REVISION", "WEIGHT", "PHASE"]
+    assert lines[0].split() == ["SERVICE", "READY", "PODS", "REVISION", "WEIGHT", "PHASE", "LOG"]
     assert lines[1].split() == ["fresh", "-", "0/0", "-", "Unseen"]
     assert lines[2].split() == ["gateway", "-", "0/0", "1", "Ready"]
-    assert lines[3].split() == ["orders", "yes", "3/4", "2", "→", "3", "5", "→", "25", "%", "Shifting"]
+    assert lines[3].split() == [
+        "orders",
+        "yes",
+        "3/4",
+        "2",
+        "→",
+        "3",
+        "5",
+        "→",
+        "25",
+        "%",
+        "Shifting",
+        "more",
+        "evidence",
+    ]
     assert "orders: Because: no service inventory" in lines
 
 
