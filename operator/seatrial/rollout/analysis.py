@@ -156,7 +156,7 @@ def _is_worse(seen: Seen, objective: Objective, alpha: float, *, noisy: bool) ->
     """Under noise the limit alone counts."""
     if noisy:
         return objective.limit is not None and bool(stats.above_limit(seen.state, alpha))
-    return bool(stats.worse(objective.plan, seen.state, alpha))
+    return bool(stats.worse(seen.state, alpha))
 
 
 def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:

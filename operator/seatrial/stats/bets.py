@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Truth = NDArray[np.bool_]
 
 WORSE, BETTER = 1.0, -1.0
 """Direction of a bet: that canary minus stable is above the hypothesis, or below it."""

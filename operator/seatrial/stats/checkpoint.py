@@ -17,7 +17,7 @@ from seatrial.stats.state import State, begin
 
 VERSION = 1
 STEP = 512.0
-COUNTS = 4 * 14
+COUNTS = 4 * 13
 """Bytes of the counts."""
 NOTHING = -(2**15)
 """Stands for a logarithm below -64, of a share that is as good as lost."""
@@ -26,7 +26,7 @@ NOTHING = -(2**15)
 def dump(plan: Plan, state: State) -> str:
     """A text of 1.5 kB or less. The state has no batch."""
     logarithms = np.concatenate([_downwards(a) for a in _logarithms(state)])
-    counts = np.concatenate([state.rate, state.recent, state.waiting, state.settled, state.blocks]).astype("<f4")
+    counts = np.concatenate([state.rate, state.recent, state.waiting, state.blocks]).astype("<f4")
     body = _mark(plan) + counts.tobytes() + logarithms.tobytes()
     return base64.b85encode(zlib.compress(body, 9)).decode()
 
@@ -45,7 +45,7 @@ def load(plan: Plan, text: str) -> State:
     counts = np.frombuffer(rest[:COUNTS], "<f4").astype(np.float64)
     written = np.frombuffer(rest[COUNTS:], "<i2")
     parts = np.split(np.where(written == NOTHING, -np.inf, written / STEP), np.cumsum(shapes)[:-1])
-    wealth, peak, limit_wealth, share, limit_share = parts
+    wealth, peak, limit_wealth, proof, share, limit_share = parts
     lost = np.log(np.add.reduceat(np.exp(share), plan.comparisons.starts))
     limit_lost = np.log(np.exp(limit_share).sum(keepdims=True))
     return State(
@@ -57,14 +57,21 @@ def load(plan: Plan, text: str) -> State:
         rate=counts[0:2],
         recent=counts[2:6],
         waiting=counts[6:11],
-        settled=counts[11:12],
-        blocks=counts[12:],
+        blocks=counts[11:],
+        proof=proof,
     )
 
 
 def _logarithms(state: State) -> list[Array]:
     with np.errstate(divide="ignore"):
-        return [state.wealth, state.peak, state.limit_wealth, np.log(state.share), np.log(state.limit_share)]
+        return [
+            state.wealth,
+            state.peak,
+            state.limit_wealth,
+            state.proof,
+            np.log(state.share),
+            np.log(state.limit_share),
+        ]
 
 
 def _downwards(logarithms: Array) -> NDArray[np.int16]:

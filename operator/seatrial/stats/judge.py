@@ -1,31 +1,26 @@
 """What a state says: worse or not, bounds of the difference, and the weights that these allow."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seatrial.stats.bets import Array
+from seatrial.stats.bets import Array, Truth
 from seatrial.stats.plan import Plan
 from seatrial.stats.state import State
-
-Truth = NDArray[np.bool_]
 
 SLACK = 1 + 1e-9
 """So that margin / weight times weight is the margin in floating point too."""
 
 
-def evidence(plan: Plan, state: State) -> Array:
+def evidence(state: State) -> Array:
     """Logarithm of the e-process against 'no worse than stable by more than the margin, and within the limit'.
 
-    The mean of the two tests' wealth. While requests wait for their counterpart the comparison counts as 0, because
-    they may be what the moment was chosen by; only the limit has counted them.
+    The most that it ever was: the promise holds for all moments at once, so what was shown once stays shown.
     """
-    comparison = np.where(state.settled[..., 0] > 0, state.wealth[..., plan.margin], -np.inf)
-    return np.asarray(np.logaddexp(comparison, state.limit_wealth[..., 0]) - np.log(2))
+    return np.asarray(state.proof[..., 0])
 
 
-def worse(plan: Plan, state: State, alpha: float) -> Truth:
+def worse(state: State, alpha: float) -> Truth:
     """Whether the canary is shown to be worse than stable by more than the margin, or above the limit."""
-    return np.asarray(evidence(plan, state) >= -np.log(alpha))
+    return np.asarray(evidence(state) >= -np.log(alpha))
 
 
 def above_limit(state: State, alpha: float) -> Truth:

@@ -37,7 +37,7 @@ class Tuning:
     prior: tuple[float, float] = (0.1, 50.0)
     recent: float = 10.0
     record: float = 60.0
-    patience: float = 10.0
+    patience: float = 5.0
 
 
 @dataclass(frozen=True)

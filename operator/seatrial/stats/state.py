@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seatrial.stats.bets import Array, compare, exceed, temper
+from seatrial.stats.bets import Array, Truth, compare, exceed, temper
 from seatrial.stats.plan import Plan
 
 
@@ -33,8 +33,8 @@ class State:
     `wealth` [groups] is the logarithm of each group's e-process, `share` [bets] its part in each bet, `peak` [groups]
     the largest wealth so far. `limit_wealth` [1] and `limit_share` [bets] are those of the limit. `rate` [2] and
     `recent` [4: of late, and for longer] are discounted (bad, requests) of stable. `waiting` [5] holds requests without
-    counterpart: canary, bad, stable, bad, seconds; `settled` [1] is 1 where nothing waits since a block was bet on.
-    `blocks` [2] counts the blocks that were bet on, of the comparison and of the limit.
+    counterpart: canary, bad, stable, bad, seconds. `blocks` [2] counts the blocks that were bet on, of the comparison
+    and of the limit. `proof` [1] is the logarithm of the most that both together ever showed.
     """
 
     wealth: Array
@@ -45,8 +45,8 @@ class State:
     rate: Array
     recent: Array
     waiting: Array
-    settled: Array
     blocks: Array
+    proof: Array
 
 
 def begin(plan: Plan, batch: tuple[int, ...] = ()) -> State:
@@ -61,8 +61,8 @@ def begin(plan: Plan, batch: tuple[int, ...] = ()) -> State:
         rate=np.zeros((*batch, 2)),
         recent=np.zeros((*batch, 4)),
         waiting=np.zeros((*batch, 5)),
-        settled=np.ones((*batch, 1)),
         blocks=np.zeros((*batch, 2)),
+        proof=np.zeros((*batch, 1)),
     )
 
 
@@ -77,7 +77,19 @@ def observe(plan: Plan, state: State, block: Block) -> State:
     counts = (block.canary, canary_bad, block.stable, stable_bad)
     now = np.stack(np.broadcast_arrays(*(np.asarray(c, dtype=np.float64) for c in counts), block.seconds), axis=-1)
     now = np.broadcast_to(now, state.waiting.shape)
-    return _limit(plan, _compare(plan, state, now), now)
+    after = _limit(plan, _compare(plan, state, now), now)
+    compared = after.blocks[..., :1] > state.blocks[..., :1]
+    return replace(after, proof=np.maximum(state.proof, _proof(plan, after, compared)))
+
+
+def _proof(plan: Plan, state: State, compared: Truth) -> Array:
+    """Logarithm of the mean of both tests' wealth.
+
+    While requests wait for their counterpart the comparison counts as nothing, because they may be what the moment is
+    chosen by, and it hasn't counted them; the limit has.
+    """
+    comparison = np.where(compared, state.wealth[..., plan.margin : plan.margin + 1], -np.inf)
+    return np.asarray(np.logaddexp(comparison, state.limit_wealth) - np.log(2))
 
 
 def _compare(plan: Plan, state: State, now: Array) -> State:
@@ -111,7 +123,6 @@ def _compare(plan: Plan, state: State, now: Array) -> State:
         rate=np.where(done, state.rate * fade + block[..., [3, 2]], state.rate),
         waiting=np.where(done, 0.0, block),
         blocks=state.blocks + one * [1.0, 0.0],
-        settled=np.where(ready, 1.0, np.where(block[..., :4].sum(axis=-1, keepdims=True) > 0, 0.0, state.settled)),
     )
 
 

@@ -89,7 +89,7 @@ class Evidence:
         self._observe(counts)
         self._seen += counts.canary
         plan, states = self._plan, self._states
-        back = np.any([stats.worse(plan, s, a) for s, a in zip(states, self._alphas, strict=True)], axis=0)
+        back = np.any([stats.worse(s, a) for s, a in zip(states, self._alphas, strict=True)], axis=0)
         largest = [np.floor(stats.largest_weight(plan, s, stats.share(0.05))) for s in states]
         allowed = np.where(self._seen >= self.requests, np.min(largest, axis=0), 0.0)
         held = time + 1 - self._since

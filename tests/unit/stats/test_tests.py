@@ -48,7 +48,7 @@ def simulate(
         bad = random.binomial(n, canary)
         state = observe(plan, state, Block(n, bad, m, random.binomial(m, stable)))
         failures += np.where(found == 0, bad, 0)
-        found = np.where((found == 0) & worse(plan, state, share(0.05)), look, found)
+        found = np.where((found == 0) & worse(state, share(0.05)), look, found)
     return found, failures, state
 
 
@@ -81,7 +81,7 @@ def test_an_outage_that_both_share_counts_for_neither() -> None:
         rate = 0.6 if 30 <= look < 45 else 0.001
         n, m = random.poisson(5, rollouts), random.poisson(45, rollouts)
         state = observe(plan, state, Block(n, random.binomial(n, rate), m, random.binomial(m, rate)))
-        rolled_back |= worse(plan, state, share(0.05, 0.6))
+        rolled_back |= worse(state, share(0.05, 0.6))
     assert rolled_back.sum() <= most(rollouts)
 
 
@@ -99,7 +99,7 @@ def test_a_revision_that_turns_bad_late_is_still_found_soon() -> None:
         n, m = random.poisson(5, rollouts), random.poisson(45, rollouts)
         bad = random.binomial(n, 0.3 if look > 120 else 0.0)
         state = observe(plan, state, Block(n, bad, m, 0 * m))
-        found = np.where((found == 0) & worse(plan, state, share(0.05, 0.6)), look, found)
+        found = np.where((found == 0) & worse(state, share(0.05, 0.6)), look, found)
     assert (found > 120).all()
     assert np.median(found) <= 128
 
@@ -132,7 +132,7 @@ def test_a_batch_does_what_its_rollouts_do_one_by_one(looks: list[tuple[int, int
         batch = observe(PLAN, batch, Block(np.full((2, 3), canary), canary_bad, stable, stable_bad, seconds))
     assert np.allclose(batch.wealth, single.wealth)
     assert np.allclose(take(batch, (1, 2)).share, single.share)
-    assert np.allclose(evidence(PLAN, batch), evidence(PLAN, single))
+    assert np.allclose(evidence(batch), evidence(single))
     assert (upper(PLAN, batch, 0.05) == upper(PLAN, single, 0.05)).all()
 
 
@@ -158,7 +158,7 @@ def test_silence_changes_nothing() -> None:
     state = observe(PLAN, begin(PLAN), Block(5, 1, 45, 0))
     later = observe(PLAN, state, Block(0, 0, 0, 0, seconds=3600))
     assert np.allclose(later.wealth, state.wealth)
-    assert evidence(PLAN, later) == pytest.approx(float(evidence(PLAN, state)))
+    assert evidence(later) == pytest.approx(float(evidence(state)))
 
 
 def test_requests_without_a_counterpart_wait_for_it() -> None:
@@ -175,7 +175,7 @@ def test_requests_that_waited_too_long_are_compared_with_nothing() -> None:
 
 def test_the_limit_counts_alone_where_stable_has_no_traffic() -> None:
     states = run(PLAN, [(5, 2, 0, 0, 1.0)] * 4)
-    assert worse(PLAN, states[-1], 0.03)
+    assert worse(states[-1], 0.03)
     assert above_limit(states[-1], 0.03)
     assert lower(PLAN, states[-1], 0.03) == -1
 
@@ -188,14 +188,14 @@ def test_the_limit_is_ignored_while_stable_is_above_it() -> None:
 def test_without_a_limit_only_the_comparison_counts() -> None:
     plan = Plan(limit=None)
     states = run(plan, [(5, 5, 0, 0, 1.0)] * 5)
-    assert not worse(plan, states[-1], 0.03)
+    assert not worse(states[-1], 0.03)
 
 
 def test_one_second_alone_rolls_nothing_back_unless_it_is_overwhelming() -> None:
     alpha = share(0.05, 0.6)
     before = [(0, 0, 450, 0, 10.0)]
-    assert not worse(PLAN, run(PLAN, [*before, (50, 10, 450, 0, 1.0)])[-1], alpha)
-    assert worse(PLAN, run(PLAN, [*before, (50, 40, 450, 0, 1.0)])[-1], alpha)
+    assert not worse(run(PLAN, [*before, (50, 10, 450, 0, 1.0)])[-1], alpha)
+    assert worse(run(PLAN, [*before, (50, 40, 450, 0, 1.0)])[-1], alpha)
 
 
 def test_more_bad_than_requests_counts_as_all() -> None:
