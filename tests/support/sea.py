@@ -23,7 +23,8 @@ from seatrial.rollout.world import Decision, Finding, Mesh, Pods, Routing, Verdi
 
 def a_service(**spec: Any) -> MeshService:
     """A MeshService `orders` with 4 replicas, steps 10 and 50, and the fields given in the form of its YAML."""
-    whole = {"image": "one", "port": 8080, "replicas": 4, "rollout": {"steps": [10, 50]}} | spec
+    own = {"image": "one", "port": 8080, "replicas": 4, "expose": [{"host": "shop.localhost"}]}
+    whole = own | {"rollout": {"steps": [10, 50]}} | spec
     return MeshService.parse(
         {"metadata": {"name": "orders", "namespace": "shop", "uid": "u", "generation": 1}, "spec": whole}
     )

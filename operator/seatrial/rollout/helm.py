@@ -95,7 +95,8 @@ class Helm:
         marked = canary if unseen and strategy in {"blueGreen", "abTest"} else None
         mirror = Mirror(canary, self.rollout.mirror_percent) if unseen and strategy == "mirror" else None
         sticky = None
-        if self.rollout.affinity is not None and strategy == "canary" and 0 < weight < 100:
+        known_users = self.rollout.affinity is not None and self.spec.expose  # it may have lost its places to another
+        if known_users and strategy == "canary" and 0 < weight < 100:
             earlier = sorted({entry.weight for entry in attempt.history if 0 < entry.weight < weight})
             sticky = Sticky(canary, attempt.number, tuple(earlier))
         return marked, mirror, sticky
