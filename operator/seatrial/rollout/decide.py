@@ -17,6 +17,7 @@ from seatrial.rollout.verbs import obey
 from seatrial.rollout.world import Decision, Mesh, Routing, World
 
 LOOK_WHILE_ACTIVE = 1.0
+LOOK_BEFORE_ROUTING = 0.25  # its pods are ready, and every moment that it waits for proxies is one more of the rollout
 
 
 def decide(world: World) -> Decision:
@@ -94,8 +95,15 @@ def _conclude(helm: Helm, canary: int | None) -> Decision:
         events=tuple(helm.story.events),
         forget=forgotten(helm.world, decision, helm.target),
         active=canary is not None and helm.stable is not None,
-        look_after=LOOK_WHILE_ACTIVE if canary is not None or _unfinished(helm, decision) else None,
+        look_after=_look_after(helm, canary, decision),
     )
+
+
+def _look_after(helm: Helm, canary: int | None, decision: Decision) -> float | None:
+    if canary is not None and helm.attempt(canary).phase is Phase.STARTING:
+        ready = helm.pods_ahead > 0 and helm.world.pods_of(canary).ready >= helm.pods_ahead
+        return LOOK_BEFORE_ROUTING if ready and not helm.spec.paused else LOOK_WHILE_ACTIVE
+    return LOOK_WHILE_ACTIVE if canary is not None or _unfinished(helm, decision) else None
 
 
 def _unfinished(helm: Helm, decision: Decision) -> bool:

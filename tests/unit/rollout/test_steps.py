@@ -249,3 +249,19 @@ def test_the_revision_that_served_before_is_kept_however_many_failed_since() -> 
         sea.sail()
     assert {1, 2} <= sea.revisions.keys()
     assert len(sea.revisions) <= 4
+
+
+def test_ready_pods_that_only_wait_for_proxies_are_looked_at_more_often() -> None:
+    sea = a_sea()
+    sea.subsets_after = 50
+    looks = {decision.look_after for decision in (sea.look() for _ in range(20))}
+    assert looks == {1.0, 0.25}
+
+
+def test_nobody_stays_where_another_service_has_the_places_on_the_gateway() -> None:
+    sea = a_sea(affinity={})
+    sea.change("two", expose=[])
+    sea.sees("Better", allowed=50)
+    look(sea, 20)
+    assert dict(sea.routing.weights) == {1: 50, 2: 50}
+    assert sea.routing.sticky is None
