@@ -51,6 +51,9 @@ env:
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: SEATRIAL_LOG_LEVEL, value: {{ .Values.logLevel }}}
 - {name: SEATRIAL_ISTIO_TOKEN_FILE, value: /var/run/secrets/seatrial/istio-token}
+{{- with .Values.prometheus.addresses }}
+- {name: SEATRIAL_PROMETHEUS_ADDRESSES, value: {{ join " " . | quote }}}
+{{- end }}
 {{- with .Values.otlpEndpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
 {{- end }}

@@ -16,7 +16,7 @@ from seatrial.control.keys import ServiceKey
 from seatrial.rollout.world import Decision, moment
 
 OUTCOMES = (Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED, Phase.SUPERSEDED)
-_OF = ["namespace", "service"]
+_OF = ["mesh_namespace", "mesh_service"]  # a scraped pod has labels namespace and service of its own
 
 ROLLOUTS = Gauge("seatrial_rollouts", "Active rollouts by phase of their attempt", ["phase"])
 WEIGHT = Gauge(

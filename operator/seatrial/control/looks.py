@@ -27,12 +27,12 @@ TOO_LATE = Counter("seatrial_looks_late", "Looks that came more than 1.2 s after
 SILENT = Gauge(
     "seatrial_silent_callers",
     "Callers of a service on trial that the last look got no answer of",
-    ["namespace", "service"],
+    ["mesh_namespace", "mesh_service"],
 )
 PROBLEMS = Gauge(
     "seatrial_evidence_problems",
     "Questions about a service on trial that can't be answered, such as a query that is refused",
-    ["namespace", "service"],
+    ["mesh_namespace", "mesh_service"],
 )
 
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from seatrial.api import crd
+from seatrial.evidence.prometheus import ADDRESSES, allowed_addresses
 from seatrial.kube import kinds
 
 ROOT = Path(__file__).parents[3]
@@ -25,6 +26,11 @@ CASES = {
     "default": [],
     "two-operators": ["replicas=2", "janitor.enabled=false", "logLevel=debug", "otlpEndpoint=http://collector:4318"],
     "pinned": ["image.tag=sha256:0f", "image.pullSecrets[0].name=pull", "userRoles=false", "nodeSelector.disk=fast"],
+    "watched": [
+        "alerts.enabled=true",
+        "alerts.labels.release=monitoring",
+        "prometheus.addresses={http://a:9090,https://b/c}",
+    ],
 }
 RULES_OF_PODS = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
 
@@ -129,6 +135,25 @@ def test_every_pod_keeps_to_restricted_with_a_root_that_cant_be_written(case: st
             assert container["resources"]["requests"] == {"cpu": "20m", "memory": "128Mi"}, name
 
 
+@pytest.mark.parametrize("kind", ["PrometheusRule", "ConfigMap"])
+def test_alerts_are_there_when_asked_for_as_they_were_checked(kind: str) -> None:
+    assert not [o for o in objects() if o["metadata"]["name"] == "seatrial-alerts"]
+    found = of_kind(kind, objects("alerts.enabled=true", f"alerts.kind={kind}", "alerts.labels.role=rules"))[
+        "seatrial-alerts"
+    ]
+    rules = found["spec"] if kind == "PrometheusRule" else yaml.safe_load(found["data"]["seatrial-alerts.yaml"])
+    assert rules == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text(encoding="utf-8"))
+    assert found["metadata"]["labels"]["role"] == "rules"
+
+
+def test_the_operator_gets_the_addresses_that_it_may_ask() -> None:
+    (container,) = dict(pod_specs(objects(*CASES["watched"])))["Deployment/seatrial-operator"]["containers"]
+    (variable,) = [e for e in container["env"] if e["name"] == ADDRESSES]
+    assert allowed_addresses({ADDRESSES: variable["value"]}) == {"http://a:9090", "https://b/c"}
+    (container,) = dict(pod_specs(objects()))["Deployment/seatrial-operator"]["containers"]
+    assert not [e for e in container["env"] if e["name"] == ADDRESSES]
+
+
 def test_istiod_is_asked_with_a_token_of_its_audience() -> None:
     for name, spec in pod_specs(objects()):
         (token,) = [v["projected"] for v in spec["volumes"] if v["name"] == "istio-token"]
@@ -149,6 +174,10 @@ def test_hooks_bring_weights_back_before_an_uninstall() -> None:
         ("logLevel=loud", "logLevel"),
         ("image.tag=", "minLength"),
         ("otlpEndpoint=collector", "otlpEndpoint"),
+        ("prometheus.addresses={prometheus:9090}", "addresses"),
+        ("prometheus.addresses={http://user:word@prometheus}", "addresses"),
+        ("prometheus.addresses={http://a http://b}", "addresses"),
+        ("alerts.kind=Secret", "kind"),
     ],
 )
 def test_values_that_are_wrong_are_refused(setting: str, says: str) -> None:

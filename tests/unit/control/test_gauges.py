@@ -56,7 +56,7 @@ def samples(**labels: str) -> list[tuple[str, dict[str, str], float]]:
 
 
 def value(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, {"namespace": "shop", "service": "orders"} | labels)
+    return REGISTRY.get_sample_value(name, {"mesh_namespace": "shop", "mesh_service": "orders"} | labels)
 
 
 def ends(outcome: str) -> float:
@@ -113,14 +113,14 @@ def test_a_service_that_is_gone_leaves_no_series(gauges: Gauges) -> None:
     gauges.show(
         ORDERS, decision(2, r1=attempt(1, Phase.SUCCEEDED, ended=0), r2=attempt(2, Phase.SHIFTING, verdict="Wait"))
     )
-    assert samples(service="orders")
+    assert samples(mesh_service="orders")
     gauges.forget(ORDERS)
-    assert samples(service="orders") == []
+    assert samples(mesh_service="orders") == []
 
 
 def test_who_isnt_leader_any_more_tells_nothing(gauges: Gauges) -> None:
     gauges.show(ORDERS, decision(2, r2=attempt(2, Phase.SHIFTING, verdict="Wait")))
     gauges.clear()
-    assert samples(service="orders") == []
+    assert samples(mesh_service="orders") == []
     gauges.show(ORDERS, decision(2, r2=attempt(2, Phase.SHIFTING)))
     assert value("seatrial_weight_percent", revision="2", kind="wanted") == 25

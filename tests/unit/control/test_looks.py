@@ -8,7 +8,7 @@ from seatrial.evidence.question import Question
 from seatrial.rollout.evidence import Counters, Look
 
 QUESTION = Question("orders.shop.svc.cluster.local", {}, (1, 2))
-PLACE = {"namespace": "shop", "service": "orders"}
+PLACE = {"mesh_namespace": "shop", "mesh_service": "orders"}
 
 
 class Source:
