@@ -21,7 +21,8 @@ HORIZON = 1200
 class Outcome:
     """One entry a rollout: what became of it and when (seconds from the first weight), and what it cost.
 
-    `requests` and `harmed` are the canary's requests and the bad ones of these. `highest` is the largest weight.
+    `requests` and `harmed` are the canary's requests and the bad ones of these. `highest` is the largest
+    weight that it was given beyond the first, 0 where none was.
     """
 
     kind: NDArray[np.int64]
@@ -52,7 +53,7 @@ def run(scenario: Scenario, rule: Rule, *, rollouts: int, seed: int) -> Outcome:
     for time in range(-BEFORE, 0):
         rule.learn(_split(stream.second(time), nobody, np.arange(rollouts), random))
     kind, ended = np.full(rollouts, PAUSED), np.full(rollouts, float(HORIZON))
-    requests, harmed, highest = np.zeros(rollouts), np.zeros(rollouts), np.full(rollouts, rule.first)
+    requests, harmed, highest = np.zeros(rollouts), np.zeros(rollouts), np.zeros(rollouts)
     going, weight = np.arange(rollouts), np.full(rollouts, rule.first)
     former = weight
     for time in range(HORIZON):
@@ -63,7 +64,7 @@ def run(scenario: Scenario, rule: Rule, *, rollouts: int, seed: int) -> Outcome:
         requests[going] += counts.canary
         harmed[going] += np.maximum(counts.failed, counts.slow)
         outcome, weight = rule.look(time, counts)
-        highest[going] = np.maximum(highest[going], np.where(outcome == BACK, 0, weight))
+        highest[going] = np.maximum(highest[going], np.where((outcome == BACK) | (weight <= rule.first), 0, weight))
         over: Truth = outcome != GOES_ON
         if over.any():
             done = going[over]

@@ -88,11 +88,10 @@ def rightly_back(scenario: Scenario) -> bool:
     )
 
 
-def wrongly_up(scenario: Scenario, outcome: Outcome) -> float:
-    """Percent that reached a weight at which the harm is more than the margin."""
+def wrongly_up(scenario: Scenario, seen: Outcome) -> float:
+    """Percent that were given a weight at which the harm is more than the margin."""
     extra = max(scenario.extra, scenario.canary_slow - (scenario.slow or 0.0))
-    wrong = [w for w in (10, 50, 100) if w / 100 * extra > MARGIN + 1e-9 and w > 10]
-    return outcome.reached(wrong[0]) if wrong else 0.0
+    return 100 * float(np.mean(seen.highest / 100 * extra > MARGIN + 1e-9))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -160,21 +159,15 @@ def slow(bench: Bench) -> str:
 def chosen(bench: Bench) -> str:
     """No steps given."""
     rows = []
-    for base, extra, rps in ((b, e, r) for b in (0.0, 0.001, 0.01) for e in (0.0, 0.3) for r in (50, 500)):
+    for base, extra, rps in ((b, e, r) for b in BASES[:3] for e in (0.0, 0.02, 0.05, 0.3) for r in TRAFFIC[1:]):
         scenario = Scenario(rps, base, extra)
         seen = bench.chosen(scenario)
         rows.append([
-            f"{100 * base:g}", f"+{100 * extra:g}", f"{rps}", percent(seen.share(BACK)), percent(seen.share(UP)),
-            *(spread(seen.quantiles(of, BACK)) for of in (seen.time, seen.harmed)),
+            f"{100 * base:g}", f"+{100 * extra:g}", f"{rps}", *_found(scenario, seen), percent(seen.share(UP)),
             spread(seen.quantiles(seen.time, UP)),
         ])  # fmt: skip
-    return table(
-        [
-            "base rate, %", "canary, points", "requests/s", "rolled back, %", "reached 100 %, %",
-            "rolled back after, s", "users harmed", "time to 100 %, s",
-        ],
-        rows,
-    )  # fmt: skip
+    head = ["base rate, %", "canary, points", "requests/s", *_FOUND, "reached 100 %, %", "time to 100 %, s"]
+    return table(head, rows)
 
 
 def needed(bench: Bench) -> str:
