@@ -1,5 +1,6 @@
 """Whom a route is for: the policy of traffic holds for everybody, and each request goes where its strategy says."""
 
+import json
 import re
 from typing import Any
 
@@ -58,6 +59,32 @@ def routes(rollout: Json, routing: Routing, traffic: Json | None = None, name: s
         "spec"
     ]["http"]
     return found
+
+
+def everything(rollout: Json, routing: Routing, traffic: Json) -> list[Json]:
+    expose = [{"host": "shop.localhost", "prefix": "/a", "rewrite": "/"}, {"host": "b.localhost"}]
+    spec = {"image": "x", "port": 8080, "rollout": rollout, "traffic": traffic, "expose": expose}
+    meta = {"name": "orders", "namespace": "shop", "uid": "u"}
+    return render(Inputs(MeshService.parse({"metadata": meta, "spec": spec}), {}, routing, {}))
+
+
+@given(st.data(), STRATEGIES, TRAFFIC)
+def test_no_route_and_no_copy_goes_to_a_subset_that_is_not_there(
+    data: st.DataObject, strategy: str, traffic: Json
+) -> None:
+    objects = everything(rollout_of(strategy), data.draw(moving(strategy)), traffic)
+    (known,) = [{s["name"] for s in o["spec"]["subsets"]} for o in objects if o["kind"] == "DestinationRule"]
+    for route in (r for o in objects if o["kind"] == "VirtualService" for r in o["spec"]["http"]):
+        assert {e["destination"]["subset"] for e in (*route["route"], *route.get("mirrors", ()))} <= known
+        assert all(part["weight"] > 0 for part in route["route"])
+
+
+@given(st.data(), STRATEGIES, TRAFFIC)
+def test_no_two_routes_of_one_object_ask_for_the_same(data: st.DataObject, strategy: str, traffic: Json) -> None:
+    for obj in everything(rollout_of(strategy), data.draw(moving(strategy)), traffic):
+        if obj["kind"] == "VirtualService":
+            asked = [json.dumps(r.get("match"), sort_keys=True) for r in obj["spec"]["http"]]
+            assert len(set(asked)) == len(asked)
 
 
 def policy(route: Json | None) -> Json:
