@@ -4,7 +4,6 @@ It is the program that package-built clusters run. Where the cache doesn't hold 
 """
 
 import json
-import re
 import socket
 import subprocess
 import urllib.request
@@ -31,13 +30,14 @@ _TAGS = (
     {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
     {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
 )
-_PLAIN: Json = {"timeout": "1.2s"}
+_PLAIN: Json = {"timeout": "1.6s"}
 _RETRYING: Json = {
-    "timeout": "2s",
+    "timeout": "3s",
     "retry_policy": {
         "retry_on": "connect-failure,refused-stream,gateway-error,reset-before-request,reset,unavailable,retriable-4xx",
         "num_retries": 3,
         "per_try_timeout": "0.3s",
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.01s"},
     },
 }
 
@@ -73,9 +73,8 @@ class Envoy:
     others: int = 0  # clusters of other hosts, so that the page is as long as in a big mesh
 
     def __post_init__(self) -> None:
-        self.admin, self.http, self.stats = free_port(), free_port(), free_port()
-        self.tcp = {revision: free_port() for revision in self.revisions}
         self._process: subprocess.Popen[bytes] | None = None
+        self._choose_ports()
 
     @property
     def pid(self) -> int:
@@ -84,14 +83,26 @@ class Envoy:
         return self._process.pid
 
     def start(self) -> None:
-        """Come up, or come up anew with everything at zero."""
+        """Come up, or come up anew with everything at zero; on other ports where somebody took one first."""
+        for _ in range(3):
+            self._run()
+            if eventually(self._ready_or_ended, within=30, every=0.05, what="Envoy is ready or ended") == "ready":
+                return
+            self.stop()
+            self._choose_ports()
+        raise AssertionError((self.folder / "envoy.log").read_text())
+
+    def _choose_ports(self) -> None:
+        self.admin, self.http, self.stats = free_port(), free_port(), free_port()
+        self.tcp = {revision: free_port() for revision in self.revisions}
+
+    def _run(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "envoy.json"
         file.write_text(json.dumps(self._bootstrap()))
         command = [str(BINARY), "-c", str(file), "--concurrency", "2", "--log-level", "error", "--disable-hot-restart"]
         with (self.folder / "envoy.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(self._ready, within=30, every=0.05, what="Envoy is ready")
 
     def stop(self) -> None:
         """End it."""
@@ -111,12 +122,14 @@ class Envoy:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    def _ready(self) -> bool:
+    def _ready_or_ended(self) -> str:
+        if self._process is None or self._process.poll() is not None:
+            return "ended"
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/ready", timeout=1) as answer:
-                return bool(answer.status == 200)
+                return "ready" if answer.status == 200 else ""
         except OSError:
-            return False
+            return ""
 
     def _bootstrap(self) -> Json:
         outbound = [
@@ -154,12 +167,6 @@ class Envoy:
                 ],
             },
         }
-
-
-def series(page: str, wanted: str) -> dict[str, float]:
-    """The series of a page whose line matches, by name and labels; for a test that looks at the raw figures."""
-    lines = (line for line in page.splitlines() if not line.startswith("#") and re.search(wanted, line))
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def _address(port: int) -> Json:

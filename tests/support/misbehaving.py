@@ -1,7 +1,7 @@
 """A server that does what its path's last part says: answers with any code, late, half, never, or by hanging up.
 
-`/200`, `/503` … answer at once. `/slow` takes 700 ms, `/hang` never answers. `/reset` hangs up before its answer,
-`/cut` in the middle of it, `/drip` begins its answer at once and ends it after 700 ms, `/dumb` begins it and never
+`/200`, `/503` … answer at once. `/slow` takes a second, `/hang` never answers. `/reset` hangs up before its answer,
+`/cut` in the middle of it, `/drip` begins its answer at once and ends it after a second, `/dumb` begins it and never
 ends it. `/continue` says 100 first. `/grpc-5` answers 200 with that gRPC status in trailers, `/bare-5` in headers.
 What isn't HTTP is a word: `echo` gets it back and the connection stays, after `bye` it ends.
 """
@@ -15,7 +15,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-LATE = 0.7  # seconds
+LATE = 1.0  # seconds
 BODY = b"fine"
 
 
@@ -25,7 +25,6 @@ class Misbehaving:
     def __init__(self, *, http2: bool = False, port: int = 0) -> None:
         self._http2 = http2
         self.port = port
-        self.attempts = 0
         self._open: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -59,7 +58,6 @@ class Misbehaving:
 
     async def _answer1(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        self.attempts += 1
         if b" " not in head:
             writer.write(head)
             return head.startswith(b"echo")
@@ -98,7 +96,6 @@ class Misbehaving:
                         path = dict(event.headers)[b":path"].decode()
                         asking[event.stream_id or 0] = path.rpartition("/")[2]
                     elif isinstance(event, h2.events.StreamEnded):
-                        self.attempts += 1
                         self._answer2(connection, event.stream_id or 0, asking.pop(event.stream_id or 0), writer)
                 writer.write(connection.data_to_send())
                 await writer.drain()

@@ -1,6 +1,6 @@
 """What may become of a request, and what it must count as: played on a real Envoy, or read from what one said then.
 
-Each scene is a revision of its own, so that all are played at once. A slow request takes longer than 500 ms.
+Each scene is a revision of its own, so that all are played at once. A slow request takes longer than 750 ms.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from seatrial.evidence.question import Protocol
 from seatrial.rollout.evidence import Tally
 from support.envoy import Envoy
 
-SLOWER_THAN = 500.0  # milliseconds
+SLOWER_THAN = 750.0  # milliseconds
 DEAD = "dead"  # nobody listens at the revision's port
 
 

@@ -46,35 +46,44 @@ class Change:
     suspect: bool = False
 
 
-class _Surplus:
-    """Sums a difference of two counters that a page shows one after the other.
-
-    What seems too much in one page and is missing in its neighbour was never there. So a page counts when the next one
-    is known.
-    """
+class _Least:
+    """The highest count that several pages in a row agree on."""
 
     def __init__(self) -> None:
         self.total = 0
-        self._last = (0, 0)
-
-    def add(self, difference: int) -> None:
-        """One more page."""
-        before, last = self._last
-        self.total += max(0, min(last, last + before, last + difference))
-        self._last = (last, difference)
-
-
-class _Least:
-    """The highest count that several pages in a row agree on, for the same reason."""
-
-    def __init__(self, pages: int) -> None:
-        self.total = 0
-        self._lately: deque[int] = deque([0], maxlen=pages)
+        self._lately: deque[int] = deque([0], maxlen=AGREEING)
 
     def add(self, count: int) -> None:
         """One more page."""
         self._lately.append(count)
         self.total = max(self.total, min(self._lately))
+
+
+class _Surplus:
+    """Sums what a difference of two counters is too much by, and takes nothing off for what it is too little by.
+
+    What seems too much in one page and is missing in its neighbour was never there: a page counts when the next one is
+    known. Where there never was too little, the sum of all says it as well, and hides nothing between neighbours.
+    """
+
+    def __init__(self) -> None:
+        self._settled = 0
+        self._last = (0, 0)
+        self._sum = 0
+        self._agreed = _Least()
+
+    @property
+    def total(self) -> int:
+        """So far, at least."""
+        return max(self._settled, self._agreed.total)
+
+    def add(self, difference: int) -> None:
+        """One more page."""
+        before, last = self._last
+        self._settled += max(0, min(last, last + before, last + difference))
+        self._last = (last, difference)
+        self._sum += difference
+        self._agreed.add(self._sum)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ class _Track:
     def __init__(self, told: Tally | None = None, *, inherited: int = 0) -> None:
         self.told = told or Tally()
         self._inherited = inherited
-        self._gone = _Least(AGREEING)
+        self._gone = _Least()
         self._lost, self._cut, self._unsaid = _Surplus(), _Surplus(), _Surplus()
         self._errors = 0
         self._hanging = 0

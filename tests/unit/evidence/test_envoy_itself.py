@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="no Envoy in the cac
 
 CALLER = Pod("shop", "gateway-1-abc", "127.0.0.1")
 DATA = Path(__file__).parent / "data"
-LOOKS = 12
+LOOKS = 14
 APART = 0.4  # seconds
 
 
