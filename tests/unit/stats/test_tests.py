@@ -119,6 +119,7 @@ def test_bounds_only_ever_tighten_and_wealth_is_finite(looks: list[tuple[int, in
     for before, after in pairwise(states):
         assert lower(PLAN, after, 0.05) >= lower(PLAN, before, 0.05)
         assert upper(PLAN, after, 0.05) <= upper(PLAN, before, 0.05)
+        assert evidence(after) >= evidence(before)
         assert np.isfinite(after.wealth).all()
         assert after.share.sum() == pytest.approx(len(after.wealth))
 
@@ -196,6 +197,22 @@ def test_one_second_alone_rolls_nothing_back_unless_it_is_overwhelming() -> None
     before = [(0, 0, 450, 0, 10.0)]
     assert not worse(run(PLAN, [*before, (50, 10, 450, 0, 1.0)])[-1], alpha)
     assert worse(run(PLAN, [*before, (50, 40, 450, 0, 1.0)])[-1], alpha)
+
+
+def test_what_was_shown_once_stays_shown_while_requests_wait_and_when_good_ones_follow() -> None:
+    states = run(
+        PLAN, [(0, 0, 450, 0, 10.0)] + [(5, 3, 45, 0, 1.0)] * 4 + [(0, 0, 45, 0, 1.0)] + [(50, 0, 45, 0, 1.0)] * 9
+    )
+    shown = [bool(worse(state, share(0.05, 0.6))) for state in states]
+    assert shown == sorted(shown)
+    assert shown[-1]
+
+
+def test_a_million_requests_a_look_are_no_trouble() -> None:
+    million = 1_000_000
+    states = run(PLAN, [(million, bad, million, million // 2, 60.0) for bad in (million // 2, 0, million, 10)])
+    assert np.isfinite(states[-1].wealth).all()
+    assert np.isfinite(states[-1].share).all()
 
 
 def test_more_bad_than_requests_counts_as_all() -> None:
