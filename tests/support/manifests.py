@@ -245,6 +245,16 @@ OPERATOR = (
     ),
     Bad("a cookie with a bad name", _audience(cookies={"a b": "c"}), "spec.rollout.match[0].cookies", "a b"),
     Bad("a cookie with two values", _audience(cookies={"a": "b; c"}), "spec.rollout.match[0].cookies.a", "take out"),
+    Bad(
+        "more routes than an object holds",
+        a_manifest(
+            expose=[{"host": "a"}],
+            traffic={"routes": [{"match": {"path": {"prefix": f"/{i}"}}} for i in range(64)]},
+            rollout={"affinity": {}, "steps": list(range(1, 21))},
+        ),
+        "spec.traffic.routes",
+        "2860 routes on the gateway",
+    ),
     Bad("a variable of ours", a_manifest(env={"POD_NAME": "x"}), "spec.env.POD_NAME", "Seatrial"),
     Bad(
         "a label of ours",

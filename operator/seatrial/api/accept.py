@@ -24,6 +24,8 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NO_HEADERS = frozenset({"uri", "scheme", "method", "authority"})  # passed over in a match, which would take everything
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~-]+")
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+")  # RFC 6265, section 4.1.1
+_MOST_ROUTES = 1500  # of about 850 bytes each
+_MOST_WEIGHTS_CHOSEN = 9  # where the evidence chooses: from 5 percent on, half as much again each time
 _NOT_RE2 = re.compile(r"\(\?[=!<]|\\[1-9]|\(\?P?[=>]|[*+?}]\+")
 
 
@@ -94,6 +96,7 @@ def _beyond_the_schema(service: MeshService) -> Iterator[Problem]:
     yield from _same_twice(spec)
     yield from _needs_http(spec)
     yield from _matches(spec)
+    yield from _too_many_routes(spec)
     yield from _taken_names(spec)
     yield from pod_template_problems(spec.pod_template)
 
@@ -178,6 +181,23 @@ def _no_re2(regex: str) -> str:
     except re.error as error:
         return f"isn't a regular expression: {error}"
     return "has a look-around, a back reference or a possessive quantifier" if _NOT_RE2.search(regex) else ""
+
+
+def _too_many_routes(spec: MeshServiceSpec) -> Iterator[Problem]:
+    """The API server stores no object of more than 1.5 MB, and would refuse the gateway's routes in mid-rollout."""
+    rollout = spec.rollout
+    kinds = 1 + (len(rollout.match) or 1) * (rollout.strategy in {"abTest", "blueGreen", "mirror"})
+    if rollout.affinity is not None:
+        kinds = 2 + (len(rollout.steps) or _MOST_WEIGHTS_CHOSEN)
+    policies = 2 * (len(spec.traffic.routes) + 1)  # one for methods that may be repeated, one for the rest
+    prefixes = len({(e.prefix, e.rewrite) for e in spec.expose})
+    if (routes := policies * kinds * prefixes) > _MOST_ROUTES:
+        yield Problem(
+            "spec.traffic.routes",
+            f"makes about {routes} routes on the gateway with what expose and rollout add; {_MOST_ROUTES} fit",
+            "take some routes out, or some prefixes of expose, or steps where there is affinity",
+            value=len(spec.traffic.routes),
+        )
 
 
 def _taken_names(spec: MeshServiceSpec) -> Iterator[Problem]:

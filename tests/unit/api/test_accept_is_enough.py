@@ -1,7 +1,10 @@
 """What is accepted can be rendered: no user's spec makes the operator stumble later."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -11,8 +14,9 @@ from seatrial.api.base import ObjectMeta
 from seatrial.api.meshservice import MeshService
 from seatrial.api.revision import Revision, RevisionSpec, template_of
 from seatrial.render import Inputs, render, render_hosts
-from seatrial.rollout.world import Routing
+from seatrial.rollout.world import Mirror, Routing, Sticky
 from support.manifests import a_manifest
+from support.routings import rollout_of
 
 LEAF = (
     st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "app", "x", "1e999999999", "9" * 5000, "5s"])
@@ -71,3 +75,23 @@ def test_a_service_with_everything_can_be_rendered() -> None:
     assert isinstance(service, MeshService)
     assert render(inputs(service))
     assert render_hosts("shop", [inputs(service).service], routed={"orders"})
+
+
+@pytest.mark.parametrize("strategy", ["canary", "abTest", "mirror"])
+@pytest.mark.parametrize("prefixes", [1, 6, 32])
+def test_the_most_routes_that_are_accepted_fit_into_an_object(strategy: str, prefixes: int) -> None:
+    expose = [{"host": "shop.localhost", "prefix": f"/{i}", "rewrite": "/"} for i in range(prefixes)]
+    for count in range(64, -1, -1):
+        routes = [{"match": {"path": {"prefix": f"/v1/orders/{i}"}}} for i in range(count)]
+        more = {"steps": list(range(5, 45, 5)), "analysis": {}} if strategy != "abTest" else {"analysis": {}}
+        manifest = a_manifest(expose=expose, traffic={"routes": routes}, rollout=rollout_of(strategy, **more))
+        service = accept(manifest)
+        if isinstance(service, MeshService):
+            break
+    assert isinstance(service, MeshService)
+    marked, mirror = (2 if strategy == "abTest" else None), (Mirror(2, 100) if strategy == "mirror" else None)
+    sticky = Sticky(2, 7, tuple(range(5, 45, 5))) if strategy == "canary" else None
+    weights = {1: 50, 2: 50} if sticky else {1: 100}
+    routing = Routing(weights, frozenset({1, 2}), marked, mirror, sticky)
+    for obj in render(replace(inputs(service), routing=routing)):
+        assert len(json.dumps(obj)) < 1_500_000
