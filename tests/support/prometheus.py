@@ -28,7 +28,7 @@ from support.waiting import eventually
 
 PACKAGE = "prometheus"
 PROGRAMS = ("prometheus", "promtool")
-SCRAPE_EVERY = "500ms"
+SCRAPE_EVERY = "250ms"
 
 
 class _Absent(Exception):  # noqa: N818 # named for what happened
