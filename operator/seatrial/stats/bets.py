@@ -111,11 +111,14 @@ def exceed(limit: float, alternatives: Array, requests: Array, bad: Array) -> Ar
     return np.asarray(bad * np.log(alternatives / limit) + (requests - bad) * np.log((1 - alternatives) / (1 - limit)))
 
 
-def temper(growth: Array, requests: Array, cap: float, beyond: float) -> Array:
-    """Of growth above `cap` only a part counts, which shrinks with the requests of a block.
+def temper(growth: Array, requests: Array, seconds: Array, cap: float, beyond: float) -> Array:
+    """Of a block's growth above `cap` only a part counts, which shrinks with its requests a second.
 
     Failures of the same second may have one cause, and the more requests fall into it the more of them: so one bad
-    second can't decide alone unless it is overwhelming. `beyond` is the part for up to 5 requests.
+    second can't decide alone unless it is overwhelming. `beyond` is the part for up to 5 requests a second. Longer
+    blocks have more room: by the root of their seconds.
     """
-    part = beyond * 5 / np.maximum(requests, 5)
-    return np.where(growth > cap, cap + part * (growth - cap), growth)
+    length = np.maximum(seconds, 1.0)
+    most = cap * np.sqrt(length)
+    part = beyond * 5 / np.maximum(requests / length, 5)
+    return np.where(growth > most, most + part * (growth - most), growth)

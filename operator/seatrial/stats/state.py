@@ -108,7 +108,7 @@ def _compare(plan: Plan, state: State, now: Array) -> State:
         (np.where(ready, canary, 1.0), canary_bad * one),
         (np.where(ready, stable, 1.0), stable_bad * one),
     )
-    growth = temper(factor, canary, tuning.cap, tuning.beyond) * one
+    growth = temper(factor, canary, now[..., 4:], tuning.cap, tuning.beyond) * one
     leak = _leak(bets.leak, state.blocks[..., :1]) * one
     stakes = (state.share + leak * (bets.prior - state.share)) * np.exp(growth)
     sums = np.add.reduceat(stakes, bets.starts, axis=-1)
@@ -137,7 +137,7 @@ def _limit(plan: Plan, state: State, now: Array) -> State:
     bad, heard, bad_before, before = (recent[..., i : i + 1] for i in range(4))
     ill = (stable_bad > limit * stable) | (bad > limit * heard) | (bad_before + 1 > limit * before)
     one = np.where((ill & (heard >= 1)) | (canary <= 0), 0.0, 1.0)
-    growth = temper(exceed(limit, plan.excesses, canary, canary_bad), canary, tuning.cap, tuning.beyond) * one
+    growth = temper(exceed(limit, plan.excesses, canary, canary_bad), canary, seconds, tuning.cap, tuning.beyond) * one
     leak = _leak(tuning.worse_leak, state.blocks[..., 1:]) * one
     stakes = (state.limit_share + leak * (plan.excess_prior - state.limit_share)) * np.exp(growth)
     total = stakes.sum(axis=-1, keepdims=True)

@@ -108,9 +108,9 @@ def test_the_projection_is_about_as_near_as_a_search_finds(
     assert distance(found) <= best * 1.2 + 0.001 * sum(requests)
 
 
-@given(growth=st.floats(-1e3, 1e3), requests=st.floats(1, 1e6))
-def test_tempering_never_adds(growth: float, requests: float) -> None:
-    tempered = temper(np.array([growth]), np.array([requests]), 3.0, 0.5)[0]
+@given(growth=st.floats(-1e3, 1e3), requests=st.floats(1, 1e6), seconds=st.floats(0, 100))
+def test_tempering_never_adds(growth: float, requests: float, seconds: float) -> None:
+    tempered = temper(np.array([growth]), np.array([requests]), np.array([seconds]), 3.0, 0.5)[0]
     assert tempered <= growth
     assert tempered == growth or tempered >= 3.0
 

@@ -163,8 +163,8 @@ def test_silence_changes_nothing() -> None:
 
 
 def test_requests_without_a_counterpart_wait_for_it() -> None:
-    apart = run(PLAN, [(3, 2, 0, 0, 1.0), (0, 0, 30, 0, 1.0)])
-    together = run(PLAN, [(3, 2, 30, 0, 2.0)])
+    apart = run(PLAN, [(3, 2, 0, 0, 0.5), (0, 0, 30, 0, 0.5)])
+    together = run(PLAN, [(3, 2, 30, 0, 1.0)])
     assert (apart[1].wealth == 0).all()
     assert np.allclose(apart[-1].wealth, together[-1].wealth)
 
@@ -197,6 +197,10 @@ def test_one_second_alone_rolls_nothing_back_unless_it_is_overwhelming() -> None
     before = [(0, 0, 450, 0, 10.0)]
     assert not worse(run(PLAN, [*before, (50, 10, 450, 0, 1.0)])[-1], alpha)
     assert worse(run(PLAN, [*before, (50, 40, 450, 0, 1.0)])[-1], alpha)
+
+
+def test_what_a_quarter_of_a_minute_shows_at_once_is_enough() -> None:
+    assert worse(run(PLAN, [(0, 0, 450, 0, 15.0), (50, 15, 450, 0, 15.0)])[-1], share(0.05, 0.6))
 
 
 def test_what_was_shown_once_stays_shown_while_requests_wait_and_when_good_ones_follow() -> None:
