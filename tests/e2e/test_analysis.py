@@ -73,7 +73,7 @@ def test_a_revision_without_traffic_waits_and_says_so_until_somebody_decides(pla
     service.await_weight(2, 10)
     eventually(waits, within=60, what="no data is the verdict")
     assert phase_of(service.revision(2)) == "Shifting"
-    assert "no requests" in place.seatrial("status", "orders").lower()
+    assert "no request" in place.seatrial("status", "orders").lower()
     place.seatrial("promote", "orders")
     service.kubectl("wait", "--for=condition=Succeeded", "rev/orders-2", "--timeout=90s", timeout=100)
     service.await_stable(2)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from loadtests import Ask, OpenLoad, open_load
 from support.asking import Inside, Request
 from support.place import PATH, Place
-from support.services import Service, attempt_of, phase_of
+from support.services import Service, attempt_of, is_ready, name_of, phase_of
 from support.traffic import go_on, nothing_lost
 from support.waiting import eventually
 
@@ -99,5 +99,5 @@ def marked(place: Place, headers: Mapping[str, str]) -> OpenLoad:
 
 def copies(service: Service) -> int:
     """Requests that the new revision's pods got."""
-    asked = (Inside(service.kubectl, pod["metadata"]["name"]) for pod in service.pods(2))
+    asked = (Inside(service.kubectl, name_of(pod)) for pod in service.pods(2) if is_ready(pod))
     return sum(int(inside.ask(Request("http://127.0.0.1:8080/seen")).body or 0) for inside in asked)

@@ -47,7 +47,10 @@ def _told(world: World, decision: Decision, number: int, status: RevisionStatus)
     conditions: list[Condition] = []
     if attempt is not None:
         done: Truth = "Unknown" if attempt.phase.active else "True" if attempt.phase is Phase.SUCCEEDED else "False"
-        new = Condition(type="Succeeded", status=done, reason=attempt.phase.value, message=message)
+        seen = max((r.metadata.generation for r in world.revisions if r.spec.number == number), default=1)
+        new = Condition(
+            type="Succeeded", status=done, reason=attempt.phase.value, message=message, observed_generation=seen
+        )
         conditions = merge(status.conditions, [new], stamp(world.now))
     return status.model_copy(
         update={
