@@ -1,4 +1,4 @@
-"""Faults on demand, so that tests can see timeouts, retries and breakers act. Off unless ``FAULTS=enabled``.
+"""Faults on demand, so that tests can see timeouts, retries, breakers and rollouts act. Off unless ``FAULTS=enabled``.
 
 A caller sends ``x-fault`` and names the service that shall fail in ``x-fault-service``, or one pod of it; every service
 hands both on, so a fault can be asked for anywhere along a chain of calls::
@@ -6,75 +6,63 @@ hands both on, so a fault can be asked for anywhere along a chain of calls::
     x-fault: delay=500ms                  answer later
     x-fault: abort=503                    don't answer but with this error
     x-fault: delay=1s;abort=500           both
+    x-fault: abort=500;percent=30         so many of the requests, drawn anew for each
     x-fault: abort=503;once=some-key      fail the first try of the request with this key, let retries pass
+
+The same text in the variable ``FAULT`` acts on every request of a pod, but never on the platform's: so a template is
+broken by its environment alone. A fault that a caller asks for takes its place.
 """
 
 import asyncio
+import random
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final, Self
+from collections.abc import Callable
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import context
-from chassis.durations import seconds
+from chassis.fault import Fault
 from chassis.problems import Problem
 from chassis.telemetry import PROBES
 
 _ATTEMPT: Final = "x-envoy-attempt-count"
 _KEYS_REMEMBERED: Final = 10_000
-_EXAMPLE: Final = "write it like delay=500ms, abort=503 or abort=503;once=my-key"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What was asked for: seconds of delay, a status to fail with, a key under which only the first try fails."""
-
-    delay: float = 0.0
-    abort: int | None = None
-    once: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read the header. Raises ``ValueError`` with the remedy."""
-        parts: dict[str, str] = {}
-        for part in text.split(";"):
-            key, _, value = part.strip().partition("=")
-            if key not in ("delay", "abort", "once") or not value or key in parts:
-                raise ValueError(f"{part.strip()!r} in x-fault isn't understood: {_EXAMPLE}")
-            parts[key] = value
-        abort = parts.get("abort")
-        if abort is not None and not (abort.isdecimal() and 400 <= int(abort) <= 599):
-            raise ValueError(f"abort={abort} in x-fault isn't an error status from 400 to 599: {_EXAMPLE}")
-        if "once" in parts and abort is None:
-            raise ValueError(f"once in x-fault needs an abort beside it: {_EXAMPLE}")
-        return cls(
-            delay=seconds(parts["delay"]) if "delay" in parts else 0.0,
-            abort=int(abort) if abort is not None else None,
-            once=parts.get("once"),
-        )
 
 
 class FaultInjection:
-    """ASGI middleware that does what ``x-fault`` asks of this service."""
+    """ASGI middleware that does what ``x-fault`` asks of this service, or what ``always`` asks of each request."""
 
-    def __init__(self, app: ASGIApp, *, service: str, pod: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        pod: str,
+        always: Fault | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self._app = app
         self._service = service
         self._names = {service, pod}
+        self._always = always
+        self._draw = draw
         self._seen: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, later or with an error where that was asked for."""
-        headers = Headers(scope=scope) if scope["type"] == "http" and scope["path"] not in PROBES else Headers()
-        if headers.get(context.FAULT_SERVICE) not in self._names or context.FAULT not in headers:
+        if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         try:
-            fault = Fault.parse(headers[context.FAULT])
+            fault = self._asked(headers)
         except ValueError as error:
-            await Problem(400, str(error), kind="bad-fault").response(scope["path"])(scope, receive, send)
+            await Problem(400, f"x-fault: {error}", kind="bad-fault").response(scope["path"])(scope, receive, send)
+            return
+        if fault is None or not fault.strikes(self._draw()):
+            await self._app(scope, receive, send)
             return
         await asyncio.sleep(fault.delay)
         if fault.abort is None or (fault.once is not None and not self._first(fault.once, headers)):
@@ -82,6 +70,11 @@ class FaultInjection:
             return
         problem = Problem(fault.abort, f"{self._service} was asked to fail.", kind="injected-fault")
         await problem.response(scope["path"])(scope, receive, send)
+
+    def _asked(self, headers: Headers) -> Fault | None:
+        if headers.get(context.FAULT_SERVICE) in self._names and context.FAULT in headers:
+            return Fault.parse(headers[context.FAULT])
+        return self._always
 
     def _first(self, key: str, headers: Headers) -> bool:
         """Whether this is the first try. Its proxy counts tries, also those that went to other pods."""

@@ -55,7 +55,7 @@ class Service:
         )
         problems.install(self._api)
         if settings.faults == "enabled":
-            self._api.add_middleware(FaultInjection, service=settings.service, pod=settings.pod)
+            self._api.add_middleware(FaultInjection, service=settings.service, pod=settings.pod, always=settings.fault)
 
     def upstream(self, name: str, base_url: str) -> Upstream:
         """A service that this one calls."""

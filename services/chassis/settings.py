@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.durations import Duration
+from chassis.fault import FaultText
 
 
 class Settings(BaseSettings):
@@ -44,7 +45,9 @@ class Settings(BaseSettings):
     """Most time between SIGTERM and the end."""
 
     faults: Literal["enabled", "disabled"] = "disabled"
-    """Whether callers may ask for delays and errors by header: in tests only."""
+    """Whether callers may ask for delays and errors by header, and ``FAULT`` counts: in tests only."""
+    fault: FaultText | None = None
+    """What every request of this pod meets, probes apart, while faults are enabled: ``abort=500;percent=30``."""
 
     otlp_endpoint: str | None = Field(
         None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")

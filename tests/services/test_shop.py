@@ -128,6 +128,7 @@ def test_calls_to_others_are_measured(gateway: httpx.Client) -> None:
             {"FAULTS": "yes", "PORT": "x"},
             ["FAULTS='yes': Input should be", "PORT='x': Input should be a valid"],
         ),
+        ({"FAULT": "abort=200"}, ["FAULT='abort=200': Value error, abort=200 isn't an error status from 400 to 599"]),
         ({}, ["SEATRIAL_SERVICE: Field required"]),
     ],
 )
