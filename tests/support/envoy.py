@@ -70,7 +70,8 @@ class Envoy:
     revisions: Mapping[int, int]
     grpc: Mapping[int, int] = field(default_factory=dict)
     flush: str = "1s"
-    others: int = 0  # clusters of other hosts, so that the page is as long as in a big mesh
+    others: int = 0  # clusters of other hosts at `/o<N>/…`, so that there is as much to filter as in a big mesh
+    addresses: int = 1  # of loopback, from 127.0.0.1 on, that its statistics can be asked at
 
     def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -136,8 +137,12 @@ class Envoy:
             *(_cluster(HTTP_PORT, r, port) for r, port in self.revisions.items()),
             *(_cluster(GRPC_PORT, r, port, http2=True) for r, port in self.grpc.items()),
             *(_cluster(TCP_PORT, r, port) for r, port in self.revisions.items()),
-            *(_cluster(HTTP_PORT, 1, 9, host=f"other-{n}.shop.svc.cluster.local") for n in range(self.others)),
+            *(_cluster(HTTP_PORT, 1, self.revisions[1], host=_other(n)) for n in range(self.others)),
         ]
+        others = [_route(f"/o{n}/", f"outbound|{HTTP_PORT}|r1|{_other(n)}", _PLAIN) for n in range(self.others)]
+        routes = [*_routes(self.revisions, self.grpc), *others]
+        stats = _listener("stats", self.stats, _http("stats", [_route("/stats/prometheus", "admin", {})]))
+        more = [_address(self.stats, f"127.0.0.{n}") for n in range(2, self.addresses + 1)]
         return {
             "admin": {"address": _address(self.admin)},
             "stats_flush_interval": self.flush,
@@ -161,16 +166,20 @@ class Envoy:
             "static_resources": {
                 "clusters": [*outbound, _admin_cluster(self.admin)],
                 "listeners": [
-                    _listener("outbound", self.http, _http("outbound;", _routes(self.revisions, self.grpc), grpc=True)),
-                    _listener("stats", self.stats, _http("stats", [_route("/stats/prometheus", "admin", {})])),
+                    _listener("outbound", self.http, _http("outbound;", routes, grpc=True)),
+                    stats | {"additional_addresses": [{"address": address} for address in more]},
                     *(_listener(f"tcp-{r}", port, _tcp(r)) for r, port in self.tcp.items()),
                 ],
             },
         }
 
 
-def _address(port: int) -> Json:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def _address(port: int, ip: str = "127.0.0.1") -> Json:
+    return {"socket_address": {"address": ip, "port_value": port}}
+
+
+def _other(number: int) -> str:
+    return f"other-{number}.shop.svc.cluster.local"
 
 
 def _cluster(port: int, revision: int, backend: int, *, host: str = HOST, http2: bool = False) -> Json:

@@ -182,6 +182,8 @@ class Caller:
 
     def take(self, page: Page, when: When, *, since: float) -> Change:
         """Read its next page. A process that began after `since` had told nobody anything before."""
+        if self._page is not None and when == self._when:  # the same page, shared
+            return Change(dict.fromkeys(page.figures, Tally()))
         before, known = self._before(page, when, since)
         tallies: dict[int, Tally] = {}
         suspect = False

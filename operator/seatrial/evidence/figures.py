@@ -1,4 +1,4 @@
-"""Envoy's statistics page, read: the figures of one host by revision, and how long the proxy has been up.
+"""Envoy's statistics page, read: the figures of each host by revision, and how long the proxy has been up.
 
 The page is Prometheus text, and the names are Envoy's. A cluster's name ends with `;` where the mesh's version marks
 its end so. Counters of zero are left out of the page (`usedonly`), so what isn't there is zero.
@@ -6,8 +6,9 @@ its end so. Counters of zero are left out of the page (`usedonly`), so what isn'
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -29,11 +30,11 @@ _LINE = re.compile(
 _CLUSTER = re.compile(
     r'cluster_name="(?P<name>outbound\|[0-9]+\|r(?P<revision>[0-9]+)\|(?P<host>[^"|;]+)|inbound\|[0-9]+\|[^"|]*\|);?"'
 )
-_HTTP = re.compile(r"upstream_cx_http[0-9]_total")
 _CODE = re.compile(r'response_code="([0-9]+)"')
 _BOUND = re.compile(r'le="([0-9.]+)"')
+_HTTP = re.compile(r"upstream_cx_http[0-9]_total")
 
-OWN = 0  # stands for the revision where a pod's own proxy tells what came in
+HERE, OWN = "", 0  # stand for host and revision where a pod's own proxy tells what came in
 
 
 @dataclass
@@ -75,15 +76,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Page:
-    """One answer of a proxy. `uptime` is in seconds, None where it doesn't say."""
+    """What a proxy says of one host, by revision. `uptime` is in seconds, None where it doesn't say."""
 
-    figures: dict[int, Figures]
+    figures: Mapping[int, Figures]
     uptime: float | None
 
 
-def outbound_path(host: str, *, tcp: bool = False) -> str:
-    """Path and query of what a caller's proxy knows of a host."""
-    return _path(rf"outbound\|[0-9]+\|r[0-9]+\|{re.escape(host)}", tcp=tcp)
+def outbound_path(hosts: Iterable[str], *, tcp: bool = False) -> str:
+    """Path and query of what a caller's proxy knows of some hosts."""
+    return _path(rf"outbound\|[0-9]+\|r[0-9]+\|({'|'.join(re.escape(host) for host in hosts)})", tcp=tcp)
 
 
 def inbound_path(*, tcp: bool = False) -> str:
@@ -91,52 +92,69 @@ def inbound_path(*, tcp: bool = False) -> str:
     return _path(r"inbound\|[0-9]+\|[^|]*\|", tcp=tcp)
 
 
-def read(text: str, host: str, *, tcp: bool = False) -> Page:
-    """Read a page; clusters of other hosts are left out, and those that speak no HTTP unless `tcp` is asked for.
+def read(text: str, *, tcp: bool = False) -> tuple[Mapping[str, Mapping[int, Figures]], float | None]:
+    """The figures of a page by host and revision, and the uptime.
 
-    Those share some names with HTTP's, and mean something else by them.
+    Clusters that speak no HTTP are left out unless `tcp` is asked for: they share some names with HTTP's, and mean
+    something else by them.
     """
     uptime: float | None = None
-    clusters: dict[str, tuple[int, Figures]] = {}
-    for found in _LINE.finditer(text):
-        stat, labels = found["stat"], found["labels"]
-        if stat is None:
-            uptime = float(found["value"])
+    clusters: dict[str, tuple[_Labels, Figures]] = {}
+    for stat, labels, value in _LINE.findall(text):
+        if not stat:
+            uptime = float(value)
             continue
-        cluster = _CLUSTER.search(labels)
-        if cluster and cluster["host"] in (host, None):
-            known = clusters.get(cluster["name"])
+        about = _read_labels(labels)
+        if about is not None:
+            known = clusters.get(about.cluster)
             if known is None:
-                known = clusters[cluster["name"]] = int(cluster["revision"] or OWN), Figures()
-            _add(known[1], stat, labels, int(float(found["value"])))
-    return Page(_by_revision(clusters.values(), tcp=tcp), uptime)
-
-
-def _by_revision(clusters: Iterable[tuple[int, Figures]], *, tcp: bool) -> dict[int, Figures]:
-    """The ports of a revision together."""
-    figures: dict[int, Figures] = {}
-    for revision, of in clusters:
+                known = clusters[about.cluster] = about, Figures()
+            _add(known[1], stat, about, int(float(value)))
+    hosts: dict[str, dict[int, Figures]] = {}
+    for about, of in clusters.values():
         if tcp or of.codes or any(_HTTP.fullmatch(name) for name in of.counts):
-            known = figures.get(revision)
-            figures[revision] = of if known is None else known.plus(of)
-    return figures
+            by_revision = hosts.setdefault(about.host, {})
+            known_of = by_revision.get(about.revision)
+            by_revision[about.revision] = of if known_of is None else known_of.plus(of)
+    return hosts, uptime
 
 
-def _difference(now: Counter[Key], then: Counter[Key]) -> Counter[Key]:
-    return Counter({key: count - then[key] for key, count in now.items()})
+@dataclass(frozen=True)
+class _Labels:
+    """What the labels of a series say."""
+
+    cluster: str
+    host: str
+    revision: int
+    code: int | None
+    bound: float | None
 
 
-def _add(of: Figures, stat: str, labels: str, value: int) -> None:
+@lru_cache(maxsize=65_536)
+def _read_labels(labels: str) -> _Labels | None:
+    """None where they aren't those of a cluster of ours. Each second the same ones come again."""
+    cluster = _CLUSTER.search(labels)
+    if cluster is None:
+        return None
+    code, bound = _CODE.search(labels), _BOUND.search(labels)
+    return _Labels(
+        cluster=cluster["name"],
+        host=cluster["host"] or HERE,
+        revision=int(cluster["revision"] or OWN),
+        code=int(code[1]) if code else None,
+        bound=float(bound[1]) if bound else None,
+    )
+
+
+def _add(of: Figures, stat: str, about: _Labels, value: int) -> None:
     """Of the two kinds of series in `upstream_rq`, by code and by class of codes, the first alone is summed."""
-    if stat in ("upstream_rq", "retry_upstream_rq"):
-        code = _CODE.search(labels)
-        if code:
+    if about.bound is not None:
+        if stat == "upstream_rq_time_bucket":
+            of.within[about.bound] += value
+    elif stat in ("upstream_rq", "retry_upstream_rq"):
+        if about.code is not None:
             codes = of.codes if stat == "upstream_rq" else of.retried
-            codes[int(code[1])] += value
-    elif stat.endswith("_bucket"):
-        bound = _BOUND.search(labels)
-        if bound and stat == "upstream_rq_time_bucket":
-            of.within[float(bound[1])] += value
+            codes[about.code] += value
     elif stat.startswith("grpc_"):
         status = stat.removeprefix("grpc_")
         if status.isdigit():
@@ -149,3 +167,7 @@ def _path(cluster: str, *, tcp: bool) -> str:
     names = "|".join(_TCP_NAMES if tcp else _NAMES)
     pattern = rf"^cluster\.{cluster};?\.({names})$|{_UPTIME}"
     return f"/stats/prometheus?usedonly&filter={quote(pattern, safe='')}"
+
+
+def _difference(now: Counter[Key], then: Counter[Key]) -> Counter[Key]:
+    return Counter({key: count - then[key] for key, count in now.items()})

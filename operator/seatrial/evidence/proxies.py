@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from seatrial.evidence.ask import Absent, Ask, Pod, Refused, Unanswered
+from seatrial.evidence.ask import Absent, Ask, Refused, Unanswered
 from seatrial.evidence.caller import Caller, Change, Read, When
-from seatrial.evidence.envoy import STATS_PORT
-from seatrial.evidence.figures import OWN, inbound_path, outbound_path, read
+from seatrial.evidence.figures import HERE, OWN, Page
+from seatrial.evidence.pages import Pages
 from seatrial.evidence.question import Protocol, Question
 from seatrial.evidence.reading import read_connections, read_requests
 from seatrial.rollout.evidence import Counters, Look, Tally
@@ -44,7 +44,7 @@ class Proxies:
     """Remembers what each proxy told, so that every look is a difference; never negative, nothing counted twice."""
 
     def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+        self._pages = Pages(ask)
         self._memories: dict[str, _Memory] = {}
         self._resumed: dict[str, Counters] = {}
 
@@ -56,18 +56,13 @@ class Proxies:
         memory = self._memory(question, now)
         others = question.others
         tcp = question.protocol == "tcp"
-        outbound, inbound = outbound_path(question.host, tcp=tcp), inbound_path(tcp=tcp)
         own = {pod.proxy: pod for pod in question.stable_pods}
-        clock = asyncio.get_running_loop().time
-        began, turns = clock(), asyncio.Semaphore(AT_ONCE)
+        turns = asyncio.Semaphore(AT_ONCE)
 
-        async def told(caller: Caller, pod: Pod, path: str) -> Change:
+        async def told(caller: Caller, asked: Coroutine[None, None, tuple[Page, When]]) -> Change:
             async with turns:
-                asked = now + clock() - began
-                body = await self._ask.get(pod, port=STATS_PORT, path=path)
-                answered = now + clock() - began
-            page = read(body.decode(), question.host, tcp=tcp)
-            return caller.take(page, When(asked, answered), since=memory.began)
+                page, when = await asked
+            return caller.take(page, when, since=memory.began)
 
         for proxy in others:
             memory.callers.setdefault(proxy, self._caller(question))
@@ -75,9 +70,9 @@ class Proxies:
             memory.own.setdefault(proxy, self._caller(question))
         asking: dict[Key, Coroutine[None, None, Change]] = {}
         for proxy, (_, pod) in others.items():
-            asking["caller", proxy] = told(memory.callers[proxy], pod, outbound)
+            asking["caller", proxy] = told(memory.callers[proxy], self._pages.of(pod, question.host, now, tcp=tcp))
         for proxy, pod in own.items():
-            asking["own", proxy] = told(memory.own[proxy], pod, inbound)
+            asking["own", proxy] = told(memory.own[proxy], self._pages.of(pod, HERE, now, tcp=tcp))
         changes = await _gathered(asking)
         return self._look(question, memory, changes, now)
 

@@ -265,6 +265,22 @@ async def test_a_stable_pod_that_does_not_answer_is_no_silent_caller() -> None:
     assert (look.silent, look.stable_pods) == ((), {})
 
 
+async def test_a_proxy_is_asked_once_a_moment_by_all_services_that_it_calls() -> None:
+    trial = Trial(question=replace(ASKED, callers={"ingress": [EDGE]}))
+    other = replace(trial.question, host="catalog.shop.svc.cluster.local")
+    await trial.look()
+    await trial.look(other)
+    trial.fleet.count(EDGE, 4, good=2)
+    trial.fleet.asked.clear()
+    looks = await asyncio.gather(*(trial.proxies.look(q, trial.at + 1) for q in (trial.question, other)))
+    assert [look.of(4).requests for look in looks] == [2, 0]
+    assert len(trial.fleet.asked) == 1
+    again = await trial.proxies.look(trial.question, trial.at + 1.1)
+    assert (again.of(4), len(trial.fleet.asked)) == (Tally(), 1)
+    assert (await trial.proxies.look(trial.question, trial.at + 2)).silent == ()
+    assert len(trial.fleet.asked) == 2
+
+
 async def test_a_hundred_callers_are_asked_at_once() -> None:
     pods = [Pod("shop", f"front-1-{n}", f"10.1.0.{n}") for n in range(100)]
     trial = Trial(question=replace(ASKED, callers={"shop/front": pods}))
@@ -283,7 +299,7 @@ def test_nobody_to_ask_is_said() -> None:
 def test_names_of_clusters_may_have_a_mark_at_their_end() -> None:
     line = 'envoy_cluster_upstream_rq{{cluster_name="outbound|80|r4|{host}{mark}",response_code="503"}} 2\n'
     for mark in ("", ";"):
-        assert read(line.format(host=HOST, mark=mark), HOST).figures[4].codes == {503: 2}
+        assert read(line.format(host=HOST, mark=mark))[0][HOST][4].codes == {503: 2}
 
 
 def test_other_hosts_other_labels_and_other_orders_of_labels_do_not_matter() -> None:
@@ -293,8 +309,8 @@ def test_other_hosts_other_labels_and_other_orders_of_labels_do_not_matter() -> 
         'envoy_cluster_upstream_rq{cluster_name="outbound|80||orders.shop.svc.cluster.local",response_code="503"} 9\n'
         "envoy_http_downstream_rq_total{} 9\n"
     )
-    found = read(page, HOST)
-    assert {revision: dict(f.codes) for revision, f in found.figures.items()} == {4: {503: 2}}
+    found, _ = read(page)
+    assert {revision: dict(f.codes) for revision, f in found[HOST].items()} == {4: {503: 2}}
 
 
 def test_ports_of_a_revision_are_summed_and_those_without_http_left_out() -> None:
@@ -303,11 +319,11 @@ def test_ports_of_a_revision_are_summed_and_those_without_http_left_out() -> Non
 
     answer = 'upstream_rq{{cluster_name="{c}",response_code="200"}} 2'
     page = lines(80, answer) + lines(81, answer) + lines(90, 'upstream_rq_total{{cluster_name="{c}"}} 7')
-    figures = read(page, HOST).figures[4]
+    figures = read(page)[0][HOST][4]
     assert (figures.codes[200], figures.counts["upstream_rq_total"]) == (4, 0)
 
 
 def test_only_what_is_needed_is_asked_for() -> None:
-    query = parse_qs(urlsplit(outbound_path(HOST)).query, keep_blank_values=True)
+    query = parse_qs(urlsplit(outbound_path([HOST])).query, keep_blank_values=True)
     assert "usedonly" in query
     assert r"orders\.shop\.svc\.cluster\.local" in query["filter"][0]
