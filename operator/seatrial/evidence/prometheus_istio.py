@@ -23,23 +23,23 @@ DURATIONS = "istio_request_duration_milliseconds_bucket"
 _SPOILT = frozenset({"DT", "LR", "SI", "UC", "UF", "UPE", "UR", "UT"})
 
 
-def callers_samples(host: str, slower_than: float | None, seconds: int) -> str:
-    """What the callers' proxies counted of a host, of all its revisions: samples of the last so many seconds."""
+def callers_series(host: str, slower_than: float | None) -> str:
+    """What the callers' proxies counted of a host, of all its revisions."""
     names, bounds = REQUESTS, ""
     if slower_than is not None:
         names = f"{REQUESTS}|{DURATIONS}"
         bounds = f",le=~{literal(_bounds(slower_than))}"
     return (
         f'{{__name__=~"{names}",reporter="source",destination_service={literal(host)},'
-        f'destination_canonical_revision=~"r[0-9]+"{bounds}}}[{seconds}s]'
+        f'destination_canonical_revision=~"r[0-9]+"{bounds}}}'
     )
 
 
-def pods_samples(host: str, revision: int, seconds: int) -> str:
+def pods_series(host: str, revision: int) -> str:
     """What the proxies in front of a revision's pods counted."""
     return (
         f'{REQUESTS}{{reporter="destination",destination_service={literal(host)},'
-        f'destination_canonical_revision="r{revision}"}}[{seconds}s]'
+        f'destination_canonical_revision="r{revision}"}}'
     )
 
 

@@ -44,9 +44,9 @@ class RequestCounts:
 
     async def look(self, ask: Asking, question: Question, seconds: int) -> Requests:
         """What came since the look before, which was so many seconds ago."""
-        back = seconds + (LOOK_BACK if self._callers.began else FIRST_LOOK_BACK)
-        expression = istio.callers_samples(question.host, question.slower_than, back)
-        grown = await self._grown(ask, self._callers, expression, back)
+        back = seconds + LOOK_BACK
+        selector = istio.callers_series(question.host, question.slower_than)
+        grown = await self._grown(ask, self._callers, selector, back)
         if grown is None:
             return Requests()
         timed = await self._is_timed(ask, question, grown)
@@ -89,8 +89,8 @@ class RequestCounts:
         """By stable pod, where there are some to compare."""
         if len(question.stable_pods) < 2:
             return {}
-        expression = istio.pods_samples(question.host, question.revisions[0], back)
-        grown = await self._grown(ask, self._pods, expression, back)
+        selector = istio.pods_series(question.host, question.revisions[0])
+        grown = await self._grown(ask, self._pods, selector, back)
         found: dict[str, Tally] = {}
         for series in grown.series if grown else ():
             pod = _pod_of(series, question.stable_pods)
@@ -99,8 +99,10 @@ class RequestCounts:
                 found[pod] = found.get(pod, Tally()) + tally
         return found
 
-    async def _grown(self, ask: Asking, growing: Growing, expression: str, back: int) -> Grown | None:
-        found = await ask.query(istio.REQUESTS, expression)
+    async def _grown(self, ask: Asking, growing: Growing, selector: str, back: int) -> Grown | None:
+        """The first look wants to know where each series stands, the others which samples came since."""
+        first = f"last_over_time({selector}[{FIRST_LOOK_BACK}s])"
+        found = await ask.query(istio.REQUESTS, f"{selector}[{back}s]" if growing.began else first)
         if found is None:
             return None
         once = growing.once(found)
