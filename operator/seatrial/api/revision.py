@@ -114,6 +114,9 @@ class Evidence(Lenient):
     confidence: float = 95.0
     slos: list[SloEvidence] = Field(default_factory=list)
     silent: list[str] = Field(default_factory=list, description="Callers that could not be asked at the last look.")
+    problems: list[str] = Field(
+        default_factory=list, description="What can't be answered, and why, as a query that Prometheus refuses."
+    )
     restarts: int = Field(0, description="How often the test began anew; each takes its share of the promise.")
     checkpoint: str = Field(
         "", description="State of the test and of the counters, for the next process to go on from."

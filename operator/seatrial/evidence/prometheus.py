@@ -152,5 +152,4 @@ def _stale(memory: _Memory, now: float) -> str:
         return ""
     if memory.scraped is None:
         return "it has no series of the service's callers: does it scrape their proxies, and are these Istio's own?"
-    silence = now - memory.scraped
-    return f"it has no new sample of the service's callers for {silence:.0f} s" if silence > STALE else ""
+    return f"it has had no new sample of the service's callers for {STALE:g} s" if now - memory.scraped > STALE else ""

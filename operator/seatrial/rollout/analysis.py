@@ -129,6 +129,7 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
         confidence=analysis.confidence,
         slos=list(slos.values()),
         silent=list(ledger.silent),
+        problems=list(ledger.problems),
         restarts=ledger.restarts,
     )
     return Verdict(finding, reason, allowed, ledger.requests, evidence)

@@ -87,7 +87,7 @@ def report(world: World, decision: Decision, findings: Findings) -> MeshServiceS
         _resolved(findings),
         _ready(world, decision),
         _progressing(decision),
-        _advice(findings),
+        _advice(world, findings),
     ]
     generation = service.metadata.generation
     conditions = [c.model_copy(update={"observed_generation": generation}) for c in conditions]
@@ -134,8 +134,9 @@ def _resolved(findings: Findings) -> Condition:
     return Condition(type="ResolvedRefs", status="True", reason="ResolvedRefs")
 
 
-def _advice(findings: Findings) -> Condition:
-    message = "; ".join(m for m in (*findings.advice, findings.unverified) if m)
+def _advice(world: World, findings: Findings) -> Condition:
+    unanswered = world.verdict.evidence.problems if world.verdict else []
+    message = "; ".join(m for m in (*findings.advice, findings.unverified, *unanswered) if m)
     if message:
         return Condition(type="PolicyAdvice", status="True", reason="Doubtful", message=message)
     return Condition(type="PolicyAdvice", status="False", reason="NothingToSay")

@@ -111,3 +111,6 @@ async def test_a_query_that_is_refused_holds_it_and_is_named(prometheus: Running
     assert (verdict.finding, verdict.allowed) == ("NoData", 0)
     assert "query rows of revision 1, bad" in verdict.reason
     assert "parse error" in verdict.reason
+    advice = next(c for c in court.sea.service.status.conditions if c.type == "PolicyAdvice")
+    assert advice.status == "True"
+    assert verdict.evidence.problems[0] in advice.message

@@ -148,7 +148,7 @@ async def test_that_nothing_new_was_scraped_for_minutes_is_said(trial: Trial) ->
     trial.exporter.down.update(INSTANCES)
     for _ in range(4):
         look = await trial.look(after=40)
-    assert [p for p in look.problems if "no new sample" in p and "160 s" in p]
+    assert [p for p in look.problems if "no new sample of the service's callers for 120 s" in p]
 
 
 async def test_answers_that_only_look_well_are_failures(trial: Trial) -> None:

@@ -108,6 +108,15 @@ def test_a_caller_that_cannot_be_asked_holds_the_rollout_and_is_named() -> None:
     assert "gateway-1-x.shop can't be asked" in found.reason
 
 
+def test_a_question_that_cannot_be_answered_allows_nothing_until_it_can() -> None:
+    looks = [a_look(good(50), good(450))] * 20
+    found = verdict([*looks, a_look(good(50), good(450), problems=("query rows: parse error",))])
+    assert (found.finding, found.allowed) == ("NoData", 0)
+    assert "query rows: parse error" in found.reason
+    assert found.evidence.problems == ["query rows: parse error"]
+    assert verdict([*looks, a_look(good(50), good(450))]).finding == "Better"
+
+
 def test_counters_that_fell_in_one_process_are_suspect_from_then_on() -> None:
     looks = [a_look(good(25), good(25), suspect=("liar.shop",)), *[a_look(good(25), good(25))] * 60]
     found = verdict(looks)
