@@ -57,6 +57,7 @@ class Sea:
     known: frozenset[int] = frozenset()
     told: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    died: bool = False
 
     @property
     def hash(self) -> str:
@@ -106,9 +107,8 @@ class Sea:
         """One pass of the reconciler, perhaps killed after some of its writes, then one second of weather."""
         decision = decide(self.world())
         writes = [*self._verbs_off(), *self._writes(decision)]
-        for count, write in enumerate(writes):
-            if die_after is not None and count >= die_after:
-                break
+        self.died = die_after is not None and die_after < len(writes)
+        for write in writes[:die_after]:
             write()
         self._weather()
         self._check()
@@ -140,18 +140,22 @@ class Sea:
         return attempt.phase if attempt else None
 
     def _writes(self, decision: Decision) -> Iterator[Callable[[], object]]:
-        """In the order of the reconciler: Revision, statuses, pods, mesh, forgotten ones, the MeshService's status."""
+        """What changes, in the order of the reconciler: Revision, statuses, pods, mesh, forgotten ones, own status."""
         reported = report(self.world(), decision, Findings())
         if decision.create is not None:
             yield partial(self._freeze, decision.create)
         for number, status in decision.statuses.items():
-            yield partial(self._tell, number, status)
+            if status != self.revisions[number].status:
+                yield partial(self._tell, number, status)
         for number, replicas in decision.scales.items():
-            yield partial(self._scale, number, replicas)
-        yield partial(self._route, decision.routing)
+            if number not in self.pods or self.pods[number].wanted != replicas:
+                yield partial(self._scale, number, replicas)
+        if decision.routing != self.routing:
+            yield partial(self._route, decision.routing)
         for number in decision.forget:
             yield partial(self._forget, number)
-        yield partial(self._report, reported)
+        if reported != self.service.status:
+            yield partial(self._report, reported)
 
     def _with_restarts(self, number: int, pods: Pods) -> Pods:
         restarts = self.restarts.get(number, 0)
@@ -189,8 +193,6 @@ class Sea:
         self.pods[number] = Pods(wanted=replicas, ready=min(before.ready, replicas))
 
     def _route(self, routing: Routing) -> None:
-        if routing == self.routing:
-            return
         if routing.weights != self.routing.weights:
             self.unacknowledged = self.ack_after
         if routing.subsets != self.routing.subsets:

@@ -1,6 +1,7 @@
 """The log in a column: what is waited for, or why it ended, in a few words that stay the same while nothing happens."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,9 +21,14 @@ JUDGED: dict[str, Any] = {"rollout": {"steps": [10, 50], "analysis": {}}}
 READY = Pods(2, 2)
 
 
-def world(pods: Pods = READY, *, finding: str = "", waiting: tuple[str, ...] = (), **spec: Any) -> World:
+LONG_AGO = stamp(NOW - timedelta(hours=1))
+
+
+def world(
+    pods: Pods = READY, *, finding: str = "", allowed: int = 0, waiting: tuple[str, ...] = (), **spec: Any
+) -> World:
     seen = replace(Sea(a_service(**spec)).world(), pods={2: pods}, mesh=Mesh(waiting_for=waiting))
-    verdict = Verdict(finding, "", 0, 0, Evidence())  # type: ignore[arg-type] # one of the findings
+    verdict = Verdict(finding, "", allowed, 0, Evidence())  # type: ignore[arg-type] # one of the findings
     return replace(seen, verdict=verdict) if finding else seen
 
 
@@ -53,7 +59,10 @@ WORSE = Evidence(
         (world(**JUDGED), attempt(), "evidence"),
         (world(finding="NoData", **JUDGED), attempt(), "requests: none seen yet"),
         (world(finding="Noisy", **JUDGED), attempt(), "calm: stable itself varies"),
-        (world(finding="Wait", **JUDGED), attempt(promoted=True), "5s to pass"),
+        (world(finding="Better", allowed=40, **JUDGED), attempt(), "more evidence"),
+        (world(finding="Better", allowed=60, **JUDGED), attempt(), "5s to pass"),
+        (world(finding="Better", allowed=60, **JUDGED), attempt(verified_since=LONG_AGO), "pods for the next step"),
+        (world(finding="Wait", **JUDGED), attempt(promoted=True), "pods for all traffic"),
         (world(), attempt(Phase.PROMOTING), "the last proxies"),
         (world(paused=True), attempt(Phase.PAUSED), "spec.paused is true"),
         (world(), attempt(Phase.PAUSED), "a verb: resume or abort"),
