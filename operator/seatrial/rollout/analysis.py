@@ -169,7 +169,12 @@ def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
         (noisy, "Noisy", "pods of the stable revision differ among themselves as much as a bad revision would"),
         (bool(ledger.problems), "NoData", "; ".join(ledger.problems[:2])),
         (not requests, "NoData", "no request reached the canary yet"),
-        (ledger.quiet >= SILENCE, "NoData", f"no request reached the canary for {ledger.quiet:.0f} s"),
+        # before the public's requests there are only those that somebody sends: a test run of a minute, and then none
+        (
+            ledger.quiet >= SILENCE and ledger.weight > 0,
+            "NoData",
+            f"no request reached the canary for {ledger.quiet:.0f} s",
+        ),
         (bool(ledger.silent), "Wait", f"{_names(ledger.silent)} can't be asked"),
         (requests < least, "Wait", f"{least - requests} more requests of {least} needed"),
     ]

@@ -3,14 +3,14 @@
 It changes when something happens and never counts: each change of it is a write of a status.
 """
 
+from seatrial.api.base import seconds
 from seatrial.api.revision import Attempt, Evidence, Phase, Share
-from seatrial.rollout.world import World
+from seatrial.rollout import steps
+from seatrial.rollout.world import World, moment
 
 WIDTH = 28
 
-_EVIDENCE = {
-    "Wait": "more evidence",
-    "Better": "pods for the next step",
+_HINDRANCES = {
     "NoData": "requests: none seen yet",
     "Noisy": "calm: stable itself varies",
     "Suspect": "counters it can believe",
@@ -47,12 +47,26 @@ def _proxies(world: World, attempt: Attempt) -> str:
 
 
 def _step(world: World, attempt: Attempt) -> str:
-    rollout = world.service.spec.rollout
+    hold = world.service.spec.rollout.hold
     if attempt.phase is Phase.PROMOTING:
         return "the last proxies"
-    if rollout.analysis is None or attempt.promoted or attempt.cause == "Rollback":
-        return f"{rollout.hold} to pass"
-    return _EVIDENCE.get(world.verdict.finding if world.verdict else "", "evidence")
+    if steps.is_sure(attempt):
+        return "pods for all traffic"
+    if steps.is_judged(world.service.spec) and (missing := _evidence(world, attempt)):
+        return missing
+    held = world.now - moment(attempt.verified_since or attempt.started_at)
+    return f"{hold} to pass" if held.total_seconds() < seconds(hold) else "pods for the next step"
+
+
+def _evidence(world: World, attempt: Attempt) -> str:
+    """What is missing for the next step; empty where nothing is."""
+    rollout, verdict = world.service.spec.rollout, world.verdict
+    if verdict is None:
+        return "evidence"
+    if verdict.finding == "NoData" and any(slo.canary.total for slo in verdict.evidence.slos):
+        return "requests: none any more"
+    enough = verdict.allowed >= steps.following(rollout, attempt, attempt.weight.wanted, verdict)
+    return _HINDRANCES.get(verdict.finding, "" if enough else "more evidence")
 
 
 def _ended(attempt: Attempt) -> str:

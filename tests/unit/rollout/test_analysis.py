@@ -136,6 +136,11 @@ def test_traffic_that_stops_is_no_data_again() -> None:
     assert "no request reached the canary for 12 s" in found.reason
 
 
+def test_a_test_run_on_marked_requests_counts_after_it_has_ended() -> None:
+    looks = [*[a_look(good(50), good(45))] * 12, *[a_look(Tally(), good(45))] * 60]
+    assert verdict(looks, weight=0).allowed == 100
+
+
 def test_requests_are_counted_anew_at_each_weight() -> None:
     ledger = after([a_look(good(5), good(45))] * 10)
     assert judge(enter(ledger, a_look(good(9), good(9)), 50), NOW).requests == 9

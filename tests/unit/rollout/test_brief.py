@@ -19,17 +19,24 @@ JUDGED: dict[str, Any] = {"rollout": {"steps": [10, 50], "analysis": {}}}
 
 
 READY = Pods(2, 2)
+NOTHING = Evidence()
 
 
 LONG_AGO = stamp(NOW - timedelta(hours=1))
 
 
 def world(
-    pods: Pods = READY, *, finding: str = "", allowed: int = 0, waiting: tuple[str, ...] = (), **spec: Any
+    pods: Pods = READY,
+    *,
+    finding: str = "",
+    allowed: int = 0,
+    seen: Evidence = NOTHING,
+    waiting: tuple[str, ...] = (),
+    **spec: Any,
 ) -> World:
-    seen = replace(Sea(a_service(**spec)).world(), pods={2: pods}, mesh=Mesh(waiting_for=waiting))
-    verdict = Verdict(finding, "", allowed, 0, Evidence())  # type: ignore[arg-type] # one of the findings
-    return replace(seen, verdict=verdict) if finding else seen
+    there = replace(Sea(a_service(**spec)).world(), pods={2: pods}, mesh=Mesh(waiting_for=waiting))
+    verdict = Verdict(finding, "", allowed, 0, seen)  # type: ignore[arg-type] # one of the findings
+    return replace(there, verdict=verdict) if finding else there
 
 
 def attempt(phase: Phase = Phase.SHIFTING, **more: object) -> Attempt:
@@ -58,6 +65,7 @@ WORSE = Evidence(
         (world(), attempt(), "5s to pass"),
         (world(**JUDGED), attempt(), "evidence"),
         (world(finding="NoData", **JUDGED), attempt(), "requests: none seen yet"),
+        (world(finding="NoData", seen=WORSE, **JUDGED), attempt(), "requests: none any more"),
         (world(finding="Noisy", **JUDGED), attempt(), "calm: stable itself varies"),
         (world(finding="Better", allowed=40, **JUDGED), attempt(), "more evidence"),
         (world(finding="Better", allowed=60, **JUDGED), attempt(), "5s to pass"),
