@@ -32,7 +32,7 @@ IMAGES ?= auto
 help: ## this list
 	$(ALWAYS)@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: shop ## from nothing to a rollout under load on a real mesh; leaves everything running
+demo: shop ## from nothing to a good and a bad rollout under load on a real mesh; leaves everything running
 	$(RUN) python -m demo $(ARGS) || exit 1
 
 test: ## unit and service tests; no cluster

@@ -1,15 +1,12 @@
-"""A new revision of `orders`, by an edit of its MeshService, followed until it is over."""
+"""A new revision of `orders`, followed from the edit that makes it until it is decided."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from demo.edits import MARK, SERVICE
 from demo.kubectl import DemoError, Kubectl, Object
-from seatrial.api.meshservice import MeshService
-from seatrial.api.revision import Revision
-
-SERVICE = "orders"
-MARK = "RELEASE"  # the variable whose value makes a template of its own
+from seatrial.api.revision import Attempt, Phase, Revision
 
 
 @dataclass
@@ -27,32 +24,19 @@ class Following:
         self.revision = revision
 
     @property
+    def attempt(self) -> Attempt | None:
+        """Its newest attempt."""
+        return self.revision.status.attempt if self.revision is not None else None
+
+    @property
     def over(self) -> bool:
         """Whether its attempt was decided."""
-        attempt = self.revision.status.attempt if self.revision is not None else None
-        return attempt is not None and not attempt.phase.active
+        return self.attempt is not None and not self.attempt.phase.active
 
-
-def settled(kubectl: Kubectl) -> MeshService:
-    """Wait until `orders` serves and no rollout of it is under way."""
-
-    def fits(found: Object) -> bool:
-        service = MeshService.parse(found)
-        ready = any(c.type == "Ready" and c.status == "True" for c in service.status.conditions)
-        return ready and service.status.stable_revision is not None and service.status.canary_revision is None
-
-    found = kubectl.until("meshservice", SERVICE, fits, within=180)
-    if found is None:
-        raise DemoError(
-            f"{SERVICE} isn't ready, or a rollout of it doesn't come to its end",
-            f"kubectl -n {kubectl.namespace} describe ms {SERVICE}, then again: make demo",
-        )
-    return MeshService.parse(found)
-
-
-def change(release: str, steps: list[int], hold: str) -> Object:
-    """The edit: another value of a variable, which is another template, and the steps that it shall take."""
-    return {"spec": {"env": {MARK: release}, "rollout": {"steps": steps, "hold": hold}}}
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is stable now."""
+        return self.attempt is not None and self.attempt.phase is Phase.SUCCEEDED
 
 
 def follow(kubectl: Kubectl, release: str, edit: Callable[[], object], *, within: float) -> Iterator[Following]:

@@ -13,8 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from demo.rollout import SERVICE, Following
-from demo.voyage import Finding
+from demo.edits import SERVICE
+from demo.rollout import Following
+from demo.voyage import Check, Promotion, Rescue
 from loadtests import Recording
 from seatrial.api.revision import Phase
 
@@ -53,13 +54,13 @@ class Screen:
             self.console.print(f"           {_traffic(load)}", style="dim", highlight=False)
 
     def _log(self, following: Following) -> None:
-        attempt = following.revision.status.attempt if following.revision is not None else None
-        if following.revision is None or attempt is None:
+        attempt = following.attempt
+        if attempt is None:
             return
         for entry in attempt.history[self._entries :]:
             style = _STYLES.get(entry.phase, "cyan")
             self.console.print(
-                f"  [dim]{entry.at[11:19]}[/] [{style}]{entry.phase:<10}[/] {escape(entry.reason)}", highlight=False
+                f"  [dim]{entry.at[11:19]}[/] [{style}]{entry.phase:<11}[/] {escape(entry.reason)}", highlight=False
             )
         self._entries = len(attempt.history)
 
@@ -69,9 +70,10 @@ def title(console: Console, text: str) -> None:
     console.print(f"\n[bold]{escape(text)}[/]", highlight=False)
 
 
-def typed(console: Console, line: str) -> None:
-    """A command line as it can be pasted: unbroken, and nothing in it is markup."""
-    console.print(Text(f"  {line}"), soft_wrap=True)
+def typed(console: Console, *lines: str) -> None:
+    """A command as it can be pasted: no line of it is broken, and nothing in it is markup."""
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
 
 
 def said(console: Console, text: str) -> None:
@@ -79,23 +81,53 @@ def said(console: Console, text: str) -> None:
     console.print(f"  {escape(text)}", highlight=False, soft_wrap=True)
 
 
-def summary(finding: Finding) -> RenderableType:
-    """The readable end."""
-    parts: list[RenderableType] = [_shares(finding), Text(), _facts(finding)]
-    if finding.faults:
-        parts += [Text(), *(Text(f"✘ {fault}", style="red") for fault in finding.faults)]
-    return Padding(Group(*parts), (0, 0, 0, 2))
+def promotion(found: Promotion) -> RenderableType:
+    """How the good revision got its traffic, why each time, and what users noticed of it."""
+    load = found.load
+    rate = load.total / load.seconds if load.seconds else 0.0
+    lost = f"{len(load.lost)} of {load.total:,}, at {rate:.0f} a second"
+    facts = _facts([("lost requests", lost, not load.lost)])
+    return _indented(_shares(found), Text(), _table(*found.reasons), Text(), facts)
+
+
+def checked(checks: Sequence[Check]) -> RenderableType:
+    """What the mesh refuses, and whom it lets in."""
+    return _indented(_facts([(check.title, check.seen, check.holds) for check in checks]))
+
+
+def rescue(found: Rescue) -> RenderableType:
+    """How the bad revision was taken back, and whom it harmed."""
+    after = f"{found.after:.1f} s after its first request" if found.after is not None else "it got no request"
+    harm = f"{found.harmed} of {found.total:,} requests failed, of {found.answered} that {found.revision} took part in"
+    since = found.since
+    return _indented(
+        _facts(
+            [
+                ("decision", found.decision or "none", found.phase is Phase.ROLLED_BACK),
+                ("taken back", after, found.after is not None),
+                ("for users", harm, True),
+                ("lost besides", f"{len(found.lost)} of {found.total - found.harmed:,}", not found.lost),
+                ("since then", f"all but {since.count} of {since.total:,} calls went to stable", since.fits),
+            ]
+        )
+    )
+
+
+def faults(sentences: Sequence[str]) -> RenderableType:
+    """All that doesn't hold; nothing where all does."""
+    return _indented(*(Text(line, style="red") for line in ("", *(f"✘ {s}" for s in sentences)))) if sentences else ""
 
 
 def next_steps(commands: Sequence[tuple[str, str]]) -> RenderableType:
     """What to type next, and why."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for command, purpose in commands:
-        table.add_row(Text(command, style="bold"), Text(purpose, style="dim"))
-    return Padding(table, (0, 0, 0, 2))
+    return _indented(_table(*((Text(command, style="bold"), purpose) for command, purpose in commands), titles=1))
 
 
-def _shares(finding: Finding) -> Table:
+def _indented(*parts: RenderableType) -> RenderableType:
+    return Padding(Group(*parts), (0, 0, 0, 2))
+
+
+def _shares(found: Promotion) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name, justify in (
         ("", "left"),
@@ -106,7 +138,7 @@ def _shares(finding: Finding) -> Table:
         ("chance allows", "right"),
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for share in finding.shares:
+    for share in found.shares:
         filled = round(_BAR * share.percent / 100)
         table.add_row(
             Text(*_mark(holds=share.fits)),
@@ -119,23 +151,24 @@ def _shares(finding: Finding) -> Table:
     return table
 
 
-def _facts(finding: Finding) -> Table:
-    load = finding.load
+def _facts(facts: Sequence[tuple[str, str, bool]]) -> Table:
+    """Title, what was seen of it, and whether it is as it must be."""
+    return _table(*((Text(*_mark(holds=holds)), title, seen) for title, seen, holds in facts), titles=1)
+
+
+def _table(*rows: Sequence[str | Text], titles: int = 0) -> Table:
+    """Rows without a frame; the column of titles is dim."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for style in ("", "dim", ""):
-        table.add_column(style=style)
-    rate = load.total / load.seconds if load.seconds else 0.0
-    lost = f"{len(load.lost)} of {load.total}, at {rate:.0f} a second"
-    table.add_row(Text(*_mark(holds=not load.lost)), "lost requests", lost)
-    for check in finding.checks:
-        table.add_row(Text(*_mark(holds=check.holds)), check.title, check.seen)
+    for number in range(max((len(row) for row in rows), default=0)):
+        table.add_column(style="dim" if number == titles else "", no_wrap=number == titles)
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return table
 
 
 def _picture(following: Following, load: Recording) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 1))
-    revision = following.revision
-    attempt = revision.status.attempt if revision is not None else None
+    revision, attempt = following.revision, following.attempt
     if revision is None or attempt is None:
         table.add_row("revision", Text("the operator hasn't told of it yet", style="dim"))
     else:

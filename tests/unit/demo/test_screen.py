@@ -1,12 +1,13 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from demo import picture, screen
 from demo.kubectl import objects
 from demo.rollout import Following
-from demo.voyage import Check, Finding, Share
+from demo.voyage import Check, Promotion, Rescue, Share
 from loadtests import Bound, Recording, Request
 from seatrial.api.revision import Phase, Revision
 
@@ -47,8 +48,8 @@ def test_each_entry_of_the_history_is_one_line_however_often_it_is_seen() -> Non
             following.take(state)
             shown.show(following, Recording())
     assert text(console).splitlines() == [
-        "  12:00:00 Starting   revision 2 starts beside stable revision 1",
-        "  12:00:01 Shifting   to 10 %: ready",
+        "  12:00:00 Starting    revision 2 starts beside stable revision 1",
+        "  12:00:01 Shifting    to 10 %: ready",
     ]
 
 
@@ -62,35 +63,75 @@ def test_the_live_picture_can_be_drawn_from_the_first_moment_on() -> None:
     assert "orders-2" in text(console)
 
 
-def finding(*, holds: bool) -> Finding:
-    return Finding(
-        revision="orders-2",
-        phase=Phase.SUCCEEDED,
-        shares=(Share(10, 31, 300, Bound(9, 62)),),
-        load=Recording((Request(0, "GET /x", 0, 0, 0.1, 200),)),
-        checks=(Check("not allowed", "stranger asked catalog: 403 RBAC: access denied", holds=holds),),
-    )
+PROMOTION = Promotion(
+    revision="orders-2",
+    phase=Phase.SUCCEEDED,
+    shares=(Share(10, 31, 300, Bound(9, 62)),),
+    reasons=(("to 50 %", "canary 0 of 93 requests failed, 1 pod ready"),),
+    load=Recording((Request(0, "GET /x", 0, 0, 0.1, 200),)),
+)
+RESCUE = Rescue(
+    revision="orders-3",
+    phase=Phase.ROLLED_BACK,
+    decision="canary 4 of 9 requests failed (44 %), rolled back after 2.1 s at 10 %",
+    after=2.34,
+    answered=9,
+    harmed=4,
+    lost=(),
+    total=1204,
+    since=Share(0, 0, 160, Bound(0, 0)),
+)
 
 
-def test_the_summary_has_the_share_asked_for_and_the_share_seen() -> None:
+def shown(*parts: RenderableType) -> str:
     console = plain()
-    console.print(screen.summary(finding(holds=True)))
-    shown = text(console)
-    for part in ("10 %", "10.3 %", "31 of 300", "9..62", "0 of 1", "403 RBAC: access denied"):
-        assert part in shown
-    assert "✘" not in shown
+    for part in parts:
+        console.print(part)
+    return text(console)
+
+
+def test_the_summary_has_the_share_asked_for_and_the_share_seen_and_why() -> None:
+    told = shown(screen.promotion(PROMOTION))
+    for part in ("10 %", "10.3 %", "31 of 300", "9..62", "0 of 1", "to 50 %", "canary 0 of 93 requests failed"):
+        assert part in told
+    assert "✘" not in told
+
+
+def test_a_rescue_is_told_with_its_decision_its_time_and_its_harm() -> None:
+    told = shown(screen.rescue(RESCUE))
+    for part in (
+        "rolled back after 2.1 s at 10 %",
+        "2.3 s after its first request",
+        "4 of 1,204 requests failed, of 9 that orders-3 took part in",
+        "0 of 1,200",
+        "all but 0 of 160 calls went to stable",
+    ):
+        assert part in told
+    assert "✘" not in told
+
+
+def test_what_does_not_hold_of_a_rescue_is_marked() -> None:
+    late = replace(RESCUE, phase=Phase.SUCCEEDED, since=Share(0, 3, 160, Bound(0, 0)), after=None)
+    assert shown(screen.rescue(late)).count("✘") == 3
+
+
+def test_a_check_is_marked_by_whether_it_holds() -> None:
+    checks = [Check("not allowed", "stranger asked catalog: 403 RBAC", holds=True), Check("identity", "x", holds=False)]
+    first, second = shown(screen.checked(checks)).split("\n")[:2]
+    assert first.split()[:3] == ["✔", "not", "allowed"]
+    assert "403 RBAC" in first
+    assert second.split() == ["✘", "identity", "x"]
 
 
 def test_the_summary_ends_with_what_does_not_hold() -> None:
-    console = plain()
-    console.print(screen.summary(finding(holds=False)))
-    assert text(console).splitlines()[-1].strip() == "✘ not allowed: stranger asked catalog: 403 RBAC: access denied"
+    assert shown(screen.faults(["not allowed: 200"])).splitlines()[-1].strip() == "✘ not allowed: 200"
+    assert not shown(screen.faults([])).strip()
 
 
 def test_the_picture_needs_nothing_from_anywhere(tmp_path: Path) -> None:
     console = picture.console()
     console.file = io.StringIO()
-    console.print(screen.summary(finding(holds=True)))
+    console.print(screen.promotion(PROMOTION))
     picture.save(console, tmp_path / "demo.svg")
     drawn = (tmp_path / "demo.svg").read_text()
     assert drawn.startswith("<svg")
