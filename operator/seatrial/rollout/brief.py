@@ -47,15 +47,15 @@ def _proxies(world: World, attempt: Attempt) -> str:
 
 
 def _step(world: World, attempt: Attempt) -> str:
-    hold = world.service.spec.rollout.hold
+    rollout = world.service.spec.rollout
     if attempt.phase is Phase.PROMOTING:
-        return "the last proxies"
+        return f"{rollout.hold} to pass" if rollout.strategy == "blueGreen" else "pods that serve"
     if steps.is_sure(attempt):
         return "pods for all traffic"
     if steps.is_judged(world.service.spec) and (missing := _evidence(world, attempt)):
         return missing
     held = world.now - moment(attempt.verified_since or attempt.started_at)
-    return f"{hold} to pass" if held.total_seconds() < seconds(hold) else "pods for the next step"
+    return f"{rollout.hold} to pass" if held.total_seconds() < seconds(rollout.hold) else "pods for the next step"
 
 
 def _evidence(world: World, attempt: Attempt) -> str:
