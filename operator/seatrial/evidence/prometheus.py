@@ -1,16 +1,18 @@
 """The evidence source `prometheus`: Istio's own metrics, and queries of one's own, where the chart allows the address.
 
-It answers a question as `Proxies` does. What differs: news come with each scrape, every 15 s or so. A look between two
-scrapes brings nothing, which isn't silence, so its `seconds` are 0; the next one that brings something has all the
-seconds since the last that did. Counts of one scrape of a caller come together, so canary and stable are of the same
+It answers a question as `Proxies` does. What differs: news come with each scrape, every 15 s or so. So Prometheus is
+asked at every third look or so; an answer about many callers is work for both sides. A look between two scrapes brings
+nothing, which isn't silence, so its `seconds` are 0; the next one that brings something has all the seconds since the
+last that did. Counts of one scrape of a caller come together, so canary and stable are of the same
 span. What can't be answered is said in `problems` and is no data; a Prometheus that can't be reached is `silent`.
 """
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from seatrial.api.rollouts import Query
 from seatrial.evidence.prometheus_api import Asking, PrometheusApi
 from seatrial.evidence.prometheus_queries import QueryCounts
 from seatrial.evidence.prometheus_requests import RequestCounts, Requests
@@ -18,6 +20,7 @@ from seatrial.evidence.question import Protocol, Question
 from seatrial.rollout.evidence import Counters, Look, Tally
 
 ADDRESSES = "SEATRIAL_PROMETHEUS_ADDRESSES"
+ASK_EVERY = 2.8  # seconds; looks come every second
 STALE = 120.0  # seconds without a newer sample after which that is said
 GAP = 60.0  # seconds without a look after which counting begins anew: what came meanwhile isn't of this rollout
 
@@ -47,6 +50,7 @@ class _Memory:
     at: float
     brought: float  # when a look brought something last
     scraped: float | None = None  # when there was a newer sample last
+    said: Look | None = None  # at the last look for which Prometheus was asked
 
     def fits(self, question: Question, address: str, now: float) -> bool:
         """Whether what was counted can be gone on from."""
@@ -76,9 +80,29 @@ class PrometheusSource:
         if refused := refusal(policy.address, self._allowed):
             return Look(now, problems=(refused,))
         memory = self._memory(question, policy.address.rstrip("/"), now)
+        if (said := memory.said) is not None and now - memory.at < ASK_EVERY:
+            return Look(now, silent=said.silent, problems=said.problems, counters=said.counters)
+        memory.said = await self._look(question, policy.queries, memory, now)
+        return memory.said
+
+    def resume(self, host: str, counters: Counters) -> None:
+        """Go on from what an earlier process had counted: the first look brings what came since."""
+        self._memories.pop(host, None)
+        self._resumed[host] = counters
+
+    def forget(self, host: str) -> None:
+        """Drop what is remembered of a host."""
+        self._memories.pop(host, None)
+        self._resumed.pop(host, None)
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._api.close()
+
+    async def _look(self, question: Question, own: Sequence[Query], memory: _Memory, now: float) -> Look:
         ask = Asking(self._api, memory.address)
         requests, queries = await asyncio.gather(
-            _requests(ask, memory, question, now), memory.queries.look(ask, question, policy.queries, now)
+            _requests(ask, memory, question, now), memory.queries.look(ask, question, own, now)
         )
         memory.at = now
         if requests.newer:
@@ -100,20 +124,6 @@ class PrometheusSource:
             problems=tuple(sorted(ask.problems)),
             counters=memory.counters,
         )
-
-    def resume(self, host: str, counters: Counters) -> None:
-        """Go on from what an earlier process had counted: the first look brings what came since."""
-        self._memories.pop(host, None)
-        self._resumed[host] = counters
-
-    def forget(self, host: str) -> None:
-        """Drop what is remembered of a host."""
-        self._memories.pop(host, None)
-        self._resumed.pop(host, None)
-
-    async def close(self) -> None:
-        """End the connections."""
-        await self._api.close()
 
     def _memory(self, question: Question, address: str, now: float) -> _Memory:
         memory = self._memories.get(question.host)

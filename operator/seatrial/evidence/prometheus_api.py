@@ -15,7 +15,7 @@ import httpx2
 from seatrial.evidence.ask import Unanswered
 
 TIMEOUT = 2.0  # seconds for a whole answer
-MOST_BYTES = 4 << 20  # of an answer: whoever may write a MeshService may not fill the operator's memory
+MOST_BYTES = 8 << 20  # of an answer: whoever may write a MeshService may not fill the operator's memory
 _MISASKED = (400, 422)
 
 

@@ -51,11 +51,6 @@ class Growing:
         self._targets: dict[str, Target] = {}  # by proxy
         self._began = False
 
-    @property
-    def began(self) -> bool:
-        """Whether there was a look."""
-        return self._began
-
     def once(self, found: Sequence[Series]) -> list[Series]:
         """The series of one target a proxy: that of the look before where it is still there."""
         there: dict[str, set[Target]] = {}

@@ -11,8 +11,7 @@ from seatrial.evidence.promql import one_of
 from seatrial.evidence.question import Question
 from seatrial.rollout.evidence import Counters, Tally
 
-LOOK_BACK = 120  # seconds before the look before, for samples of scrapes that came late
-FIRST_LOOK_BACK = 600  # seconds: a target whose scrapes fail just now isn't taken for a new one later
+LOOK_BACK = 120  # seconds before the look before, for scrapes that came late and targets whose scrapes failed
 EDGE = 10  # seconds by which scrapes are asked for less far back than samples, so that theirs are surely there
 
 Counts = dict[str, dict[int, Tally]]
@@ -100,9 +99,7 @@ class RequestCounts:
         return found
 
     async def _grown(self, ask: Asking, growing: Growing, selector: str, back: int) -> Grown | None:
-        """The first look wants to know where each series stands, the others which samples came since."""
-        first = f"last_over_time({selector}[{FIRST_LOOK_BACK}s])"
-        found = await ask.query(istio.REQUESTS, f"{selector}[{back}s]" if growing.began else first)
+        found = await ask.query(istio.REQUESTS, f"{selector}[{back}s]")
         if found is None:
             return None
         once = growing.once(found)

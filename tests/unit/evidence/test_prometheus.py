@@ -70,8 +70,8 @@ class Trial:
         }
         self.exporter.add(by, "istio_requests_total", count, **(about | labels))
 
-    def took(self, milliseconds: float, count: int, revision: int) -> None:
-        bounds = {"100": 100, "250": 250, "1000": 1000, "+Inf": float("inf")}
+    def took(self, milliseconds: float, count: int, revision: int, *, end: str = "") -> None:
+        bounds = {f"100{end}": 100, f"250{end}": 250, f"1000{end}": 1000, "+Inf": float("inf")}
         about = {
             "reporter": "source",
             "destination_service": self.host,
@@ -84,7 +84,7 @@ class Trial:
             grown = count if milliseconds <= bound else 0
             self.exporter.add("gateway", "istio_request_duration_milliseconds_bucket", grown, le=text, **about)
 
-    async def look(self, *, after: float = 1.0) -> Look:
+    async def look(self, *, after: float = 3.0) -> Look:
         """A look at what Prometheus has by now, so many seconds after the look before."""
         self.prometheus.await_scrape()
         self.now += after
@@ -139,7 +139,20 @@ async def test_a_look_between_two_scrapes_brings_nothing_and_is_no_time_of_silen
     trial.calls(30, 1)
     look = await trial.look()
     assert look.of(1) == requests(30)
-    assert look.seconds == (2.0 if last.seconds else 3.0)
+    assert look.seconds == (6.0 if last.seconds else 9.0)
+
+
+async def test_prometheus_is_asked_at_every_third_look_and_nothing_is_lost_between(trial: Trial) -> None:
+    trial.calls(100, 1)
+    trial.asks(name="rows", total="sum(", bad="vector(0)")
+    first = await trial.look()
+    trial.calls(10, 1)
+    for _ in range(2):
+        look = await trial.look(after=1.0)
+        assert (look.tallies, look.seconds) == ({}, 0.0)
+        assert (look.problems, look.counters) == (first.problems, first.counters)
+    look = await trial.look(after=1.0)
+    assert (look.of(1), look.seconds) == (requests(10), 3.0)
 
 
 async def test_that_nothing_new_was_scraped_for_minutes_is_said(trial: Trial) -> None:
@@ -237,13 +250,14 @@ async def test_another_process_goes_on_from_the_checkpoint(trial: Trial) -> None
     assert (await trial.look()).of(2) == Tally()
 
 
-async def test_slow_requests_are_those_beyond_the_boundary(trial: Trial) -> None:
+@pytest.mark.parametrize("end", ["", ".0"])  # Prometheus 3 writes the boundary 250 as 250.0
+async def test_slow_requests_are_those_beyond_the_boundary(trial: Trial, end: str) -> None:
     trial.question = replace(trial.question, slower_than=250.0)
-    trial.took(50, 10, 1)
+    trial.took(50, 10, 1, end=end)
     await trial.look()
-    trial.took(50, 10, 1)
-    trial.took(260, 3, 2)
-    trial.took(240, 4, 2)
+    trial.took(50, 10, 1, end=end)
+    trial.took(260, 3, 2, end=end)
+    trial.took(240, 4, 2, end=end)
     look = await trial.look()
     assert (look.of(1).timed, look.of(1).slow) == (10, 0)
     assert (look.of(2).timed, look.of(2).slow) == (7, 3)
@@ -296,7 +310,7 @@ async def test_a_query_of_ones_own_is_the_difference_between_two_looks(trial: Tr
     written(50, "kept", 1)
     look = await trial.look()
     assert look.queries == {"rows": {1: (50, 0), 2: (10, 5)}}
-    assert (look.problems, look.seconds, look.tallies) == ((), 1.0, {})
+    assert (look.problems, look.seconds, look.tallies) == ((), 3.0, {})
     await trial.source.close()
     trial.source = trial.fresh()
     trial.source.resume(trial.host, look.counters)
