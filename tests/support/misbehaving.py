@@ -2,18 +2,21 @@
 
 `/200`, `/503` … answer at once. `/slow` takes a second, `/hang` never answers. `/reset` hangs up before its answer,
 `/cut` in the middle of it, `/drip` begins its answer at once and ends it after a second, `/dumb` begins it and never
-ends it. `/continue` says 100 first. `/grpc-5` answers 200 with that gRPC status in trailers, `/bare-5` in headers.
+ends it. `/continue` says 100 first. `/upgrade` speaks no HTTP any more, and ends the connection.
+`/grpc-5` answers 200 with that gRPC status in trailers, `/bare-5` in headers.
 What isn't HTTP is a word: `echo` gets it back and the connection stays, after `bye` it ends.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
 LATE = 1.0  # seconds
 BODY = b"fine"
@@ -64,7 +67,10 @@ class Misbehaving:
         what = head.split(b" ")[1].rpartition(b"/")[2].decode()
         if what == "continue":
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if what == "reset":
+        if what == "upgrade":
+            writer.write(b"HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            await writer.drain()
+        if what in ("reset", "upgrade"):
             return False
         if what == "hang":
             await reader.read()
@@ -125,7 +131,8 @@ class Misbehaving:
             return
 
         def finish() -> None:
-            connection.send_headers(stream, [("grpc-status", status or "0")], end_stream=True)
+            with suppress(h2.exceptions.StreamClosedError):  # its client has gone
+                connection.send_headers(stream, [("grpc-status", status or "0")], end_stream=True)
             writer.write(connection.data_to_send())
 
         _after(LATE if kind == "slow" else 0.0, finish)

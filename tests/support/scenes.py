@@ -67,6 +67,7 @@ SCENES = (
     Scene("a late answer is slow and no failure", ["slow", "200"], tally(2, 0, slow=1)),
     Scene("an answer that ends late is slow", ["drip"], tally(1, 0, slow=1)),
     Scene("an answer that only asks to go on is none", ["continue"], tally(1, 0)),
+    Scene("what is upgraded may end without an answer", ["upgrade", "upgrade"], Tally(2, 0, 2, 0, 0, 0, 2)),
     grpc("a status of success", ["grpc-0", "grpc-0"], tally(2, 0)),
     grpc("a status that is the caller's doing is no failure", ["grpc-5", "bare-3"], tally(2, 0)),
     grpc("a status that is the server's doing is a failure", ["grpc-13", "bare-14"], tally(2, 2)),
@@ -82,11 +83,9 @@ SCENES = (
 )
 
 
-async def play(envoy: Envoy) -> None:
-    """All scenes at once."""
-    speaks2 = httpx2.AsyncClient(http1=False, http2=True)
-    async with httpx2.AsyncClient() as http, speaks2 as http2:
-        await asyncio.gather(*(_play(envoy, number, http, http2) for number in range(1, len(SCENES) + 1)))
+async def play(envoy: Envoy, http: httpx2.AsyncClient, http2: httpx2.AsyncClient) -> None:
+    """All scenes at once. The clients are made before: that takes so long that requests would wait for it."""
+    await asyncio.gather(*(_play(envoy, number, http, http2) for number in range(1, len(SCENES) + 1)))
 
 
 async def _play(envoy: Envoy, number: int, http: httpx2.AsyncClient, http2: httpx2.AsyncClient) -> None:
@@ -100,6 +99,8 @@ async def _play(envoy: Envoy, number: int, http: httpx2.AsyncClient, http2: http
                 headers = {"content-type": "application/grpc", "te": "trailers"}
                 url = f"{base}/g{number}.{scene.policy}/{ask}"
                 await http2.post(url, content=b"\0\0\0\0\0", headers=headers, timeout=scene.patience)
+            elif ask == "upgrade":
+                await _upgrade(envoy.http, f"/r{number}/{scene.policy}/{ask}")
             else:
                 headers = {"expect": "100-continue"} if ask == "continue" else {}
                 url = f"{base}/r{number}/{scene.policy}/{ask}"
@@ -112,5 +113,13 @@ async def _connect(port: int, ask: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(ask.encode() + b"\r\n\r\n")
     await reader.read(1 if ask == "echo" else -1)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _upgrade(port: int, path: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n".encode())
+    await reader.read()
     writer.close()
     await writer.wait_closed()

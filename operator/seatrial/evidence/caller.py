@@ -8,22 +8,18 @@ begun since. When it ends it comes a second time, from the histogram or as one t
 histograms do. So the cumulative count is the highest that the figures ever allowed. What is counted ahead of them
 can't be more than what was under way lately; a request that ended unseen (its client left in the middle of the answer)
 would else hide a later slow one.
-
-A page is no snapshot: Envoy goes on counting while it writes. What is a difference of several counters is believed once
-the next pages agree.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from seatrial.evidence.agreed import CutOff, Least, Surplus
 from seatrial.evidence.figures import Figures, Page
 from seatrial.evidence.reading import Reading
 from seatrial.rollout.evidence import Tally
 
 LAG = 7.0  # seconds by which a page may be behind: Envoy's default flush of 5 s, a look, and a whole second of uptime
-AGREEING = 3  # pages
-
 Read = Callable[[Figures, Figures], Reading]
 """What the figures of a page mean, given those of the page before."""
 
@@ -46,46 +42,6 @@ class Change:
     suspect: bool = False
 
 
-class _Least:
-    """The highest count that several pages in a row agree on."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._lately: deque[int] = deque([0], maxlen=AGREEING)
-
-    def add(self, count: int) -> None:
-        """One more page."""
-        self._lately.append(count)
-        self.total = max(self.total, min(self._lately))
-
-
-class _Surplus:
-    """Sums what a difference of two counters is too much by, and takes nothing off for what it is too little by.
-
-    What seems too much in one page and is missing in its neighbour was never there: a page counts when the next one is
-    known. Where there never was too little, the sum of all says it as well, and hides nothing between neighbours.
-    """
-
-    def __init__(self) -> None:
-        self._settled = 0
-        self._last = (0, 0)
-        self._sum = 0
-        self._agreed = _Least()
-
-    @property
-    def total(self) -> int:
-        """So far, at least."""
-        return max(self._settled, self._agreed.total)
-
-    def add(self, difference: int) -> None:
-        """One more page."""
-        before, last = self._last
-        self._settled += max(0, min(last, last + before, last + difference))
-        self._last = (last, difference)
-        self._sum += difference
-        self._agreed.add(self._sum)
-
-
 @dataclass(frozen=True)
 class _Moment:
     """How many attempts were begun, and how many were under way."""
@@ -96,14 +52,19 @@ class _Moment:
 
 
 class _Track:
-    """One revision at one proxy. `inherited` requests may be under way from before: their age isn't ours to judge."""
+    """One revision at one proxy, from zero or from `past`: what it told when somebody begins to listen."""
 
-    def __init__(self, told: Tally | None = None, *, inherited: int = 0) -> None:
-        self.told = told or Tally()
-        self._inherited = inherited
-        self._gone = _Least()
-        self._lost, self._cut, self._unsaid = _Surplus(), _Surplus(), _Surplus()
-        self._errors = 0
+    def __init__(self, past: Reading | None = None, told: Tally | None = None) -> None:
+        past = past or Reading()
+        before = _past(past)
+        self.told = before if told is None else Tally(*map(max, before.parts, told.parts))
+        self._gone = Least(past.gone)
+        upgraded, open_ = past.upgraded, min(past.upgraded, past.active)
+        self._lost, self._cut = CutOff(upgraded, open_), CutOff(upgraded, open_)
+        self._unsaid = Surplus()
+        self._errors = max(0, self.told.failed - past.gone)
+        self._lost_before = max(0, past.lost)
+        self._inherited = past.active  # under way from before: their age isn't ours to judge
         self._hanging = 0
         self._forgiven = 0
         self._moments: deque[_Moment] = deque()
@@ -112,15 +73,13 @@ class _Track:
         """What is new."""
         before = self.told
         self._gone.add(reading.gone)
-        self._lost.add(reading.lost)
-        self._cut.add(reading.cut)
+        self._lost.add(reading.lost, reading.upgraded)
+        self._cut.add(reading.cut, reading.upgraded)
         self._unsaid.add(reading.unsaid)
         self._errors += reading.errors
-        self._inherited = min(self._inherited, reading.active)
-        slow = before.slow if slower_than is None else self._slow(reading, when, slower_than / 1000)
+        slow = self._slow(reading, when, slower_than / 1000) if slower_than and reading.judged else before.slow
         requests = reading.answered + self._gone.total
-        settled = self._cut.total + self._unsaid.total + self._gone.total
-        failed = min(requests, self._errors + settled)
+        failed = min(requests, self._errors + self._cut.total + self._unsaid.total + self._gone.total)
         now = Tally(
             requests=requests,
             failed=failed,
@@ -130,15 +89,19 @@ class _Track:
             slow=slow,
             started=max(requests, reading.begun - reading.retries),
         )
-        self.told = Tally(*(max(a, b) for a, b in zip(before.parts, now.parts, strict=True)))
-        # An earlier process of ours may have seen more errors, page by page, than one page tells.
-        self._errors = max(self._errors, self.told.failed - settled)
+        self.told = Tally(*map(max, before.parts, now.parts))
         return self.told - before
 
+    def listen(self, reading: Reading, when: When, slower_than: float | None) -> None:
+        """Note who is under way at the page that is its past."""
+        if slower_than:
+            self._note(reading, when, slower_than / 1000)
+
     def _slow(self, reading: Reading, when: When, longest: float) -> int:
+        self._inherited = min(self._inherited, reading.active)
         hanging = max(0, self._older(reading, when.asked - longest) - self._inherited)
         self._note(reading, when, longest)
-        ended = reading.complete - reading.fast + self._lost.total + self._gone.total
+        ended = reading.complete - reading.fast + self._lost_before + self._lost.total + self._gone.total
         total = max(self.told.slow, ended + self._forgiven + min(hanging, self._hanging))
         self._hanging = hanging
         lately = max(m.active for m in self._moments if m.when.answered >= when.asked - LAG)
@@ -218,9 +181,9 @@ class Caller:
         told = (resumed or {}).get(revision, Tally())
         if reading.answered + reading.gone + reading.active < told.requests:  # the proxy is a new one
             told = Tally()
-        track = self._tracks[revision] = _Track(told, inherited=reading.active)
-        new = track.take(reading, when, self._slower_than)
-        return Tally() if resumed is None else new
+        track = self._tracks[revision] = _Track(reading, told)
+        track.listen(reading, when, self._slower_than)
+        return Tally() if resumed is None else track.told - told
 
     def _is_new(self, before: Page, page: Page, when: When) -> bool:
         """Whether the process began since the page before; uptime is in whole seconds, as of the last flush."""
@@ -231,3 +194,19 @@ class Caller:
             return True
         fell = any(page.figures.get(r, _NOTHING).fell_below(f) for r, f in before.figures.items())
         return fell and page.uptime <= when.answered - self._when.asked + 1
+
+
+def _past(reading: Reading) -> Tally:
+    """All that a proxy told so far, taken at its word."""
+    requests = reading.answered + reading.gone
+    failed = min(requests, reading.errors + max(0, reading.cut) + max(0, reading.unsaid) + reading.gone)
+    slow = reading.complete - reading.fast + max(0, reading.lost) + reading.gone if reading.judged else 0
+    return Tally(
+        requests=requests,
+        failed=failed,
+        attempts=requests + reading.retries,
+        failed_attempts=failed + max(0, reading.retries - reading.refused),
+        timed=reading.fast + slow,
+        slow=slow,
+        started=max(requests, reading.begun - reading.retries),
+    )

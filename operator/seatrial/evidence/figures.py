@@ -159,7 +159,7 @@ def _add(of: Figures, stat: str, about: _Labels, value: int) -> None:
         status = stat.removeprefix("grpc_")
         if status.isdigit():
             of.grpc[int(status)] += value
-    else:
+    elif not stat.endswith("_sum"):
         of.counts[stat] += value
 
 

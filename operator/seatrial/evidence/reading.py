@@ -27,9 +27,10 @@ _SWITCHING = 101  # the one answer below 200 that is final
 class Reading:
     """Since the proxy began, but for `errors` and what follows, which are since an earlier page.
 
-    `answered` requests got a code, `gone` ones have no client any more. `refused` of the `retries` followed an answer
-    that is no failure. Of the `complete` answers, `fast` ones took no longer than asked for. `begun` and `active` are
-    attempts. `errors` are answers that say so.
+    `answered` requests got a code, `gone` ones have no client any more, `upgraded` ones are WebSockets and the like.
+    `refused` of the `retries` followed an answer that is no failure. `begun` and `active` are attempts. Of the
+    `complete` answers, `fast` ones took no longer than asked for, where that is `judged`: asked for, and a bound that
+    the proxy has. `errors` are answers that say so.
 
     The last three are differences of events that Envoy counts at the same instant, and a page shows one a moment after
     the other: they may be off for one page, and the next one makes good for it. `lost` requests have no complete
@@ -40,8 +41,10 @@ class Reading:
     gone: int = 0
     retries: int = 0
     refused: int = 0
+    upgraded: int = 0
     complete: int = 0
     fast: int = 0
+    judged: bool = False
     begun: int = 0
     active: int = 0
     errors: int = 0
@@ -65,8 +68,10 @@ def read_requests(figures: Figures, before: Figures, *, slower_than: float | Non
         gone=_gone(figures, answered + retries),
         retries=retries,
         refused=sum(n for code, n in figures.retried.items() if 400 <= code < 500),
-        complete=complete if judged else 0,
-        fast=figures.within[slower_than or 0.0] if judged else 0,
+        upgraded=codes[_SWITCHING],
+        complete=complete,
+        fast=figures.within[slower_than or 0.0],
+        judged=judged,
         begun=counts["upstream_rq_total"] + counts["upstream_rq_pending_active"] + _unsent(figures),
         active=counts["upstream_rq_active"] + counts["upstream_rq_pending_active"],
         errors=sum(lately.grpc[status] for status in GRPC_FAILURES) if grpc else failing,

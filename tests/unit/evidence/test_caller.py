@@ -276,3 +276,55 @@ def test_a_request_that_ends_while_the_page_is_written_counts_once() -> None:
     pages = [Page({1: figures}, 500) for figures in (before, torn, after, after, after, after)]
     counted, doubted = told_of([(at, page) for at, page in enumerate(pages, 100)])
     assert (counted.requests, counted.failed, counted.slow, doubted) == (3, 3, 3, False)
+
+
+PAST = Figures(
+    Counter(
+        {
+            "upstream_rq_total": 130,
+            "upstream_rq_active": 4,
+            "upstream_rq_retry": 9,
+            "upstream_rq_rx_reset": 12,
+            "upstream_rq_timeout": 3,
+            "upstream_rq_time_count": 80,
+        }
+    ),
+    Counter({101: 2, 200: 90, 503: 6, 504: 2}),
+    Counter({503: 4}),
+    Counter({14: 3}),
+    Counter({T: 60}),
+)
+
+
+@pytest.mark.parametrize("grpc", [False, True])
+def test_nothing_of_the_past_turns_up_later(*, grpc: bool) -> None:
+    caller = Caller(partial(read_requests, slower_than=T, grpc=grpc), T)
+    looked = [caller.take(Page({1: PAST}, 500 + n), When(n, n), since=0.0) for n in range(20)]
+    assert [change.tallies[1] for change in looked] == [Tally()] * 20
+
+
+@pytest.mark.parametrize("grpc", [False, True])
+def test_nothing_that_was_told_turns_up_again_after_a_restart_of_ours(*, grpc: bool) -> None:
+    read = partial(read_requests, slower_than=T, grpc=grpc)
+    before = Caller(read, T)
+    for n in range(20):
+        before.take(Page({1: PAST}, 500 + n), When(n, n), since=0.0)
+    after = Caller(read, T, before.told)
+    looked = [after.take(Page({1: PAST}, 520 + n), When(n, n), since=0.0) for n in range(20)]
+    assert [change.tallies[1] for change in looked] == [Tally()] * 20
+
+
+@given(REQUESTS, st.integers(1, 30))
+@settings(max_examples=100, deadline=None)
+def test_a_restart_of_ours_at_any_moment_counts_nothing_twice(requests: list[Request], moment: int) -> None:
+    before = Caller(READ, T)
+    counted = sum((tally for _, tally in looks(requests, until=moment, caller=before)), Tally())
+    after = Caller(READ, T, before.told)
+    for second in range(moment, 45):
+        change = after.take(told(requests, second), When(second, second), since=moment)
+        assert min(change.tallies.get(1, Tally()).parts) >= 0
+        counted += change.tallies.get(1, Tally())
+    assert counted.requests == len(requests)
+    assert sum(r.end in ("error", "timeout", "gone") for r in requests) <= counted.failed
+    assert counted.failed <= sum(r.fails for r in requests)
+    assert counted.timed <= len(requests)

@@ -40,7 +40,7 @@ class Local:
         self.heard = answer.text
         return answer.content
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self._client.aclose()
 
 
@@ -88,9 +88,10 @@ async def _look_on(envoy: Envoy) -> tuple[dict[int, Tally], list[Capture]]:
     counted = dict.fromkeys(range(1, len(SCENES) + 1), Tally())
     captures = []
     began = now()
+    http, http2 = httpx2.AsyncClient(), httpx2.AsyncClient(http1=False, http2=True)
     for spoken, question in asked.items():
         await sources[spoken].look(question, now())
-    playing = asyncio.create_task(play(envoy))
+    playing = asyncio.create_task(play(envoy, http, http2))
     for _ in range(LOOKS):
         await asyncio.sleep(APART)
         for spoken, question in asked.items():
@@ -103,5 +104,6 @@ async def _look_on(envoy: Envoy) -> tuple[dict[int, Tally], list[Capture]]:
                 assert min(tally.parts) >= 0
                 counted[revision] += tally
     await playing
-    await local.close()
+    for client in (local, http, http2):
+        await client.aclose()
     return counted, captures
