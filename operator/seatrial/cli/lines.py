@@ -1,11 +1,20 @@
 """A rollout as lines, each said once: for `watch` where nobody looks at a screen, and for the log of a pipeline."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seatrial.api.revision import Attempt, Revision
 from seatrial.cli import phrases
 from seatrial.cli.seen import Seen
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line, the moment that it belongs to, and what makes it another one than those before."""
+
+    at: str
+    what: str
+    line: str
 
 
 @dataclass
@@ -17,10 +26,10 @@ class Teller:
 
     def lines(self, there: Seen) -> list[str]:
         """What is new."""
-        new = [line for line in dict.fromkeys(_all(there)) if line not in self._said]
-        self._said.update(new)
+        new = [told for told in _all(there) if told.what not in self._said]
+        self._said.update(told.what for told in new)
         if self._begun:
-            return new
+            return [told.line for told in new]
         self._begun = True
         return [standing(there)]
 
@@ -35,29 +44,29 @@ def standing(there: Seen) -> str:
     return f"{there.name}: revision {active.number} {active.attempt.phase.value} at {weight.wanted} %, {stable}"
 
 
-def _all(there: Seen) -> Iterator[str]:
+def _all(there: Seen) -> Iterator[Told]:
     """All that could be said of the present state, oldest first."""
-    told: list[tuple[str, str]] = []
-    for tried in there.attempts:
-        told += _of_attempt(tried.revision, tried.attempt)
+    told = [line for tried in there.attempts for line in _of_attempt(tried.revision, tried.attempt)]
     told += [line for revision in there.revisions for line in _answers(revision)]
-    yield from (line for _, line in sorted(told, key=lambda t: t[0]))
+    yield from sorted(told, key=lambda t: t.at)
     for condition in there.status.conditions:
         if condition.type in {"Accepted", "ResolvedRefs", "Ready"} and condition.status == "False":
-            yield f"{there.name}: {condition.reason}: {condition.message}"
+            said = f"{there.name}: {condition.reason}: {condition.message}"
+            yield Told("", said, said)
 
 
-def _of_attempt(revision: Revision, attempt: Attempt) -> Iterator[tuple[str, str]]:
+def _of_attempt(revision: Revision, attempt: Attempt) -> Iterator[Told]:
     name = revision.metadata.name
     for entry, reason in phrases.reasons(attempt):
-        yield entry.at, f"{phrases.clock(entry.at)} {name} {entry.weight:>3} % {entry.phase.value}: {reason}"
+        yield _line(entry.at, f"{name} {entry.weight:>3} % {entry.phase.value}: {reason}")
     weight = attempt.weight
     if attempt.phase.active and attempt.verified_since and weight.verified:
-        at = attempt.verified_since
-        yield at, f"{phrases.clock(at)} {name} {weight.verified:>3} % carried by the proxies"
+        yield _line(attempt.verified_since, f"{name} {weight.verified:>3} % carried by the proxies")
     known = attempt.evidence
     if attempt.phase.active and known is not None and known.at and not _decided_by(attempt, known.reason):
-        yield known.at, f"{phrases.clock(known.at)} {name} {weight.wanted:>3} % {known.verdict}: {known.reason}"
+        verdict = f"{known.verdict}: {known.reason}"
+        line = _line(known.at, f"{name} {weight.wanted:>3} % {verdict}")
+        yield replace(line, what=f"{attempt.number} {verdict}")  # the same verdict a moment later is no news
 
 
 def _decided_by(attempt: Attempt, reason: str) -> bool:
@@ -65,8 +74,13 @@ def _decided_by(attempt: Attempt, reason: str) -> bool:
     return any(reason in entry.reason for entry in attempt.history)
 
 
-def _answers(revision: Revision) -> Iterator[tuple[str, str]]:
+def _answers(revision: Revision) -> Iterator[Told]:
     answer = revision.status.answer
     if answer is not None:
         verb, did = answer.asked.partition("/")[0], "" if answer.done else " refused"
-        yield answer.at, f"{phrases.clock(answer.at)} {revision.metadata.name} {verb}{did}: {answer.message}"
+        yield _line(answer.at, f"{revision.metadata.name} {verb}{did}: {answer.message}")
+
+
+def _line(at: str, said: str) -> Told:
+    line = f"{phrases.clock(at)} {said}"
+    return Told(at, line, line)

@@ -6,6 +6,7 @@ has begun meanwhile, nothing is written, and that is told.
 
 import asyncio
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from seatrial.rollout.verbs import Verb
 PATIENCE = 10.0  # seconds for the operator's answer
 PATIENCE_WITH_THE_END = 120.0  # while another rollout must go back to stable first
 EVERY = 0.2
+clock = time.monotonic
 TRIES = 10  # the operator writes the status of a revision that is rolled out about once a second
 
 _REFUSED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
@@ -154,8 +156,8 @@ def _gone(revision: Revision) -> Complaint:
 
 
 async def _answer(cluster: Cluster, revision: Revision, asked: str) -> Said:
-    clock, meta = asyncio.get_running_loop().time, revision.metadata
-    start = last = clock()
+    meta, start = revision.metadata, clock()
+    last = start
     while clock() - last < PATIENCE and clock() - start < PATIENCE_WITH_THE_END:
         raw = await cluster.kube.find(REVISION, meta.name, meta.namespace)
         if raw is None:

@@ -284,6 +284,16 @@ def test_a_verdict_that_the_log_tells_isnt_said_twice() -> None:
     assert [line for line in said if known.reason in line] == [f"10:01:16 orders-4  50 % Shifting: {step.reason}"]
 
 
+def test_the_same_verdict_a_moment_later_is_no_news() -> None:
+    known = voyage.shifting(4).evidence
+    assert known is not None
+    teller = Teller()
+    teller.lines(rolling())
+    assert teller.lines(rolling({"evidence": known.model_copy(update={"at": voyage.at(90)})})) == []
+    (line,) = teller.lines(rolling({"evidence": known.model_copy(update={"at": voyage.at(95), "verdict": "Noisy"})}))
+    assert line.startswith("10:01:35 orders-4  25 % Noisy: canary 0 of 512")
+
+
 def test_a_line_of_a_log_is_never_wrapped(harbour: Any, seatrial: Run) -> None:
     harbour.add(*ended())
     assert seatrial("wait", "orders").out.splitlines()[-1] == f"orders: RolledBack: {voyage.WORSE}"

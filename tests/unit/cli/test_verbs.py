@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -31,6 +33,12 @@ def operator(harbour: Any, *, done: bool = True, message: str = "so it is") -> N
                 obj["status"]["answer"] = Answer(asked=asked, at=voyage.at(80), done=done, message=message).dump()
 
     harbour.after_merge = answer
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three seconds pass at each look at the clock."""
+    monkeypatch.setattr(verbs, "clock", partial(next, count(step=3)))
+    monkeypatch.setattr(verbs, "EVERY", 0)
 
 
 @pytest.fixture
@@ -182,11 +190,10 @@ def test_a_rollout_that_ended_meanwhile_isnt_promoted(rolling: Any, seatrial: Ru
 def test_a_silent_operator_is_told_with_what_will_happen(
     rolling: Any, seatrial: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verbs, "PATIENCE", 0.05)
-    monkeypatch.setattr(verbs, "EVERY", 0.01)
+    hurry(monkeypatch)
     shown = seatrial("abort", "orders")
     assert shown.code == 1
-    assert "abort of orders-4 isn't answered after 0 s: the operator may be down; it is done once when" in shown.err
+    assert "abort of orders-4 isn't answered after 18 s: the operator may be down; it is done once when" in shown.err
     assert "kubectl annotate rev -n shop orders-4 seatrial.dev/verb-" in shown.err
     assert str(annotation(rolling, 4)).startswith("abort/")
 
@@ -195,8 +202,7 @@ def test_an_answer_that_waits_for_a_way_back_is_waited_for(
     rolling: Any, seatrial: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Going back to revision 1 begins when 4 has lost its traffic: that takes longer than an answer may."""
-    monkeypatch.setattr(verbs, "PATIENCE", 0.02)
-    monkeypatch.setattr(verbs, "EVERY", 0.01)
+    hurry(monkeypatch)
     back = voyage.shifting(4).model_copy(update={"phase": Phase.ROLLING_BACK, "outcome": Phase.ABORTED})
     rolling.after_merge = lambda: rolling.add(voyage.revision(4, back, role="Canary"))
     looks: list[None] = []
