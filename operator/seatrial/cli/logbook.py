@@ -15,7 +15,7 @@ from seatrial.cli.screen import story
 from seatrial.cli.seen import Seen, Tried
 
 _VERDICTS = {
-    "Better": "The evidence is good enough for the next weight.",
+    "Better": "The evidence is good enough for a higher weight, if not yet for that of the next step.",
     "Worse": "The evidence says that it is worse than may be, so it must go.",
     "Wait": "The evidence decides nothing yet: it waits for more.",
     "Noisy": "The stable pods differ among themselves as much as a bad revision would, so the comparison counts for"
