@@ -5,9 +5,8 @@ in a tenth of a second. Standard library only; shares are from 0 to 1.
 
 `ERRORS` of its answers are `ERROR_CODE` (500), `SLOW` of them come after `SLOW_SECONDS` (1), `HANGS` never, `RESETS` of
 the connections are cut instead; `ONLY` confines that to paths that begin so, `GOOD_FOR` keeps a pod from all of it for
-so many requests. `CRASH=start` ends it at once, `CRASH=200`
-after that many requests. `READY=never` fails `/readyz`. It listens on `LISTEN` (8080). `/seen` counts its requests,
-`/identity` answers with the request's headers.
+so many requests. `CRASH=start` ends it at once, `CRASH=200` after that many requests. `READY=never` fails `/readyz`. It
+listens on `LISTEN` (8080). `/seen` counts its requests, `/identity` answers with the request's headers.
 """
 
 import asyncio
