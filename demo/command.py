@@ -207,7 +207,8 @@ def _sum_up(console: Console, namespace: str, finding: Finding) -> None:
     if finding.rescue is not None:
         screen.title(console, f"{finding.rescue.revision}: a bad one, taken back")
         console.print(screen.rescue(finding.rescue))
-    console.print(screen.faults(finding.faults))
+    if finding.faults:
+        console.print(screen.faults(finding.faults))
     screen.title(console, "What to type next")
     console.print(screen.next_steps(_next(namespace, finding)))
 

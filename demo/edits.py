@@ -18,7 +18,8 @@ _CHANGED = {"env": (MARK, *BROKEN), "rollout": ("steps", "hold", "analysis")}  #
 
 def change(release: str, steps: list[int], hold: str, tolerate: float) -> Object:
     """The good edit: another value of a variable, which is another template, and how it shall be rolled out."""
-    rollout = {"steps": steps, "hold": hold, "analysis": {"toleratePercentPoints": tolerate}}
+    points = int(tolerate) if tolerate == int(tolerate) else tolerate
+    rollout = {"steps": steps, "hold": hold, "analysis": {"toleratePercentPoints": points}}
     return {"spec": {"env": {MARK: release}, "rollout": rollout}}
 
 
@@ -81,7 +82,7 @@ def settled(kubectl: Kubectl) -> MeshService:
 
 
 def _mend(kubectl: Kubectl) -> None:
-    """Whoever was killed in the middle left a broken template: give it the environment of the stable revision."""
+    """Whoever was killed in the middle left a broken template: give it the stable one's environment and no analysis."""
     found = kubectl.get("meshservice", SERVICE)
     if found is None or FAULT not in found["spec"].get("env", {}):
         return
@@ -89,7 +90,7 @@ def _mend(kubectl: Kubectl) -> None:
     stable = kubectl.get("revision", f"{SERVICE}-{number}")
     env = stable["spec"]["template"].get("env", {}) if stable is not None else {}
     whole = {name: value for name, value in env.items() if name != FAULT}
-    patch(kubectl, way_back(found["spec"], {**found["spec"], "env": whole}))
+    patch(kubectl, way_back(found["spec"], {"env": whole}))
 
 
 class Mooring:

@@ -57,11 +57,18 @@ class Screen:
         attempt = following.attempt
         if attempt is None:
             return
-        for entry in attempt.history[self._entries :]:
-            style = _STYLES.get(entry.phase, "cyan")
-            self.console.print(
-                f"  [dim]{entry.at[11:19]}[/] [{style}]{entry.phase:<11}[/] {escape(entry.reason)}", highlight=False
+        told = [""] + [entry.reason for entry in attempt.history]
+        for entry, before in list(zip(attempt.history, told, strict=False))[self._entries :]:
+            phase = Text(entry.phase, style=_STYLES.get(entry.phase, "cyan"))
+            line = Table.grid(padding=(0, 1))
+            line.add_column(style="dim", no_wrap=True)
+            line.add_column(min_width=11, no_wrap=True)
+            line.add_row(
+                entry.at[11:19],
+                phase,
+                Text(entry.reason if entry.reason != before else "the proxies send it nothing any more"),
             )
+            self.console.print(Padding(line, (0, 0, 0, 2)))
         self._entries = len(attempt.history)
 
 
@@ -98,7 +105,7 @@ def checked(checks: Sequence[Check]) -> RenderableType:
 def rescue(found: Rescue) -> RenderableType:
     """How the bad revision was taken back, and whom it harmed."""
     after = f"{found.after:.1f} s after its first request" if found.after is not None else "it got no request"
-    harm = f"{found.harmed} of {found.total:,} requests failed, of {found.answered} that {found.revision} took part in"
+    harm = f"{found.harmed} of {found.total:,} requests failed; {found.revision} took part in {found.answered}"
     since = found.since
     return _indented(
         _facts(
@@ -107,15 +114,15 @@ def rescue(found: Rescue) -> RenderableType:
                 ("taken back", after, found.after is not None),
                 ("for users", harm, True),
                 ("lost besides", f"{len(found.lost)} of {found.total - found.harmed:,}", not found.lost),
-                ("since then", f"all but {since.count} of {since.total:,} calls went to stable", since.fits),
+                ("since then", f"stable got {since.total - since.count:,} of {since.total:,} calls", since.fits),
             ]
         )
     )
 
 
 def faults(sentences: Sequence[str]) -> RenderableType:
-    """All that doesn't hold; nothing where all does."""
-    return _indented(*(Text(line, style="red") for line in ("", *(f"✘ {s}" for s in sentences)))) if sentences else ""
+    """All that doesn't hold."""
+    return _indented(*(Text(line, style="red") for line in ("", *(f"✘ {sentence}" for sentence in sentences))))
 
 
 def next_steps(commands: Sequence[tuple[str, str]]) -> RenderableType:

@@ -34,11 +34,11 @@ def merged(target: Any, edit: Any) -> Any:
 
 
 def test_the_change_is_another_template_each_time() -> None:
-    assert change("one", [10], "8s", 2)["spec"]["env"] != change("two", [10], "8s", 2)["spec"]["env"]
+    assert change("one", [10], "8s", 2.0)["spec"]["env"] != change("two", [10], "8s", 2)["spec"]["env"]
 
 
 def test_the_change_is_judged_by_evidence() -> None:
-    rollout = change("one", [10], "8s", 2)["spec"]["rollout"]
+    rollout = change("one", [10], "8s", 2.0)["spec"]["rollout"]
     assert rollout == {"steps": [10], "hold": "8s", "analysis": {"toleratePercentPoints": 2}}
 
 
@@ -49,7 +49,7 @@ def test_the_bad_edit_is_a_fault_that_the_services_understand() -> None:
 @given(SPECS)
 def test_the_way_back_from_the_demos_edits_leads_to_the_spec_as_it_was(spec: dict[str, Any]) -> None:
     good = {"env": {}, "rollout": {}} | spec
-    edited = merged(merged(good, change("new", [10, 50], "5s", 2)["spec"]), breaking("bad")["spec"])
+    edited = merged(merged(good, change("new", [10, 50], "5s", 2.0)["spec"]), breaking("bad")["spec"])
     assert merged(edited, way_back(edited, good)["spec"]) == good
 
 
@@ -113,7 +113,7 @@ def test_whoever_interrupts_leaves_orders_as_it_was() -> None:
 
     def cut_short() -> None:
         with Mooring(cluster):
-            patch(cluster, change("two", [10], "5s", 2))
+            patch(cluster, change("two", [10], "5s", 2.0))
             patch(cluster, breaking("bad"))
             raise KeyboardInterrupt
 
@@ -125,7 +125,7 @@ def test_whoever_interrupts_leaves_orders_as_it_was() -> None:
 def test_the_good_template_is_kept_and_the_way_to_roll_out_is_not() -> None:
     cluster = Cluster(objects={"meshservice": orders(GOOD)})
     with Mooring(cluster) as mooring:
-        patch(cluster, change("two", [10], "5s", 2))
+        patch(cluster, change("two", [10], "5s", 2.0))
         mooring.keep()
         patch(cluster, breaking("bad"))
         assert mooring.back()["spec"]["env"] == {"RELEASE": "two", "FAULTS": "disabled", "FAULT": None}
