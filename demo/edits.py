@@ -49,10 +49,11 @@ def words(edit: Object) -> list[str]:
     return ["patch", "ms", SERVICE, "--type", "merge", "-p", json.dumps(edit, separators=(",", ":"))]
 
 
-def typed(kubectl: Kubectl, edit: Object) -> tuple[str, str]:
-    """An edit as a person would type it, on two lines."""
-    arguments = words(edit)
-    return f"$ kubectl -n {kubectl.namespace} {shlex.join(arguments[:-2])} \\", f"    {shlex.join(arguments[-2:])}"
+def typed(kubectl: Kubectl, edit: Object) -> tuple[str, ...]:
+    """An edit as a person would type it: one command, a line for each part of the spec."""
+    parts = [f'  "{part}": {json.dumps(value)}' for part, value in edit.get("spec", {}).items()]
+    first = shlex.join(["kubectl", "-n", kubectl.namespace, *words(edit)[:-1]])
+    return f'$ {first} \'{{"spec": {{', *(f"{part}," for part in parts[:-1]), *(f"{part}}}}}'" for part in parts[-1:])
 
 
 def patch(kubectl: Kubectl, edit: Object) -> None:

@@ -61,11 +61,13 @@ def test_once_the_way_was_gone_there_is_none(now: dict[str, Any], good: dict[str
     assert untouched.items() <= back.get("env", {}).items()
 
 
-def test_an_edit_can_be_pasted_into_a_shell() -> None:
-    first, second = typed(Kubectl("kind-seatrial", "shop"), breaking("one"))
-    words = shlex.split(f"{first.removeprefix('$ ').removesuffix(chr(92))} {second}")
-    assert words[:6] == ["kubectl", "-n", "shop", "patch", "ms", "orders"]
-    assert json.loads(words[-1]) == breaking("one")
+@pytest.mark.parametrize("edit", [breaking("demo-20261121-120000"), change("demo-20261121-120000", [10, 50], "5s", 2)])
+def test_an_edit_can_be_pasted_into_a_shell_and_fits_the_picture(edit: Object) -> None:
+    lines = typed(Kubectl("kind-seatrial", "shop"), edit)
+    typed_words = shlex.split("\n".join(lines).removeprefix("$ "))
+    assert typed_words[:6] == ["kubectl", "-n", "shop", "patch", "ms", "orders"]
+    assert json.loads(typed_words[-1]) == edit
+    assert max(len(line) for line in lines) <= 102
 
 
 @dataclass(frozen=True)
