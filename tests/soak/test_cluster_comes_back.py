@@ -17,6 +17,7 @@ from cluster.commands import command, probe
 from cluster.host import NODE
 from cluster.images import load_manifest
 from cluster.istio import gateway_answers
+from support.interrupting import hear_interrupts
 
 pytestmark = pytest.mark.skipif(os.environ.get("SOAK") != "cluster", reason="takes the cluster away: SOAK=cluster")
 
@@ -37,17 +38,13 @@ def interrupt_in(step: str, seconds: float) -> int:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - sets a signal only
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - sets a signal only
     ) as run:
         assert run.stdout
         for line in run.stdout:
             if f"] {step}" in line and line.rstrip().endswith("…"):
                 threading.Timer(seconds, run.send_signal, (signal.SIGINT,)).start()
         return run.wait()
-
-
-def _hear_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def forget_cluster() -> None:

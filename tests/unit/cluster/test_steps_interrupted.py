@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from support.interrupting import hear_interrupts
 
 PROGRAM = """
 import sys, time
@@ -59,10 +62,10 @@ def test_ctrl_c_inside_a_step_leaves_no_process_and_no_half_made_result_and_the_
         if earlier == where:
             break
         (tmp_path / earlier).touch()
-    run = start(tmp_path, "first")
-    wait_for(lambda: (tmp_path / f"reached-{where}").exists() and pids_known(tmp_path, where))
-    run.send_signal(signal.SIGINT)
-    out, _ = run.communicate(timeout=30)
+    with started(tmp_path, "first") as run:
+        wait_for(lambda: (tmp_path / f"reached-{where}").exists() and pids_known(tmp_path, where))
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=30)
     assert run.returncode == 130
     assert f"in_{where}: interrupted after" in out
     assert not (tmp_path / where).exists()
@@ -70,8 +73,8 @@ def test_ctrl_c_inside_a_step_leaves_no_process_and_no_half_made_result_and_the_
     for file in tmp_path.glob("pid*"):
         wait_for(lambda file=file: not group_lives(int(file.read_text())))  # type: ignore[misc]
 
-    again = start(tmp_path, "again")
-    out, _ = again.communicate(timeout=30)
+    with started(tmp_path, "again") as again:
+        out, _ = again.communicate(timeout=30)
     assert again.returncode == 0, out
     assert f"in_{where}: already there" not in out
     assert (tmp_path / "folder" / "whole").exists()
@@ -81,14 +84,21 @@ def test_ctrl_c_inside_a_step_leaves_no_process_and_no_half_made_result_and_the_
         assert f"in_{earlier}: already there" in out
 
 
-def start(folder: Path, turn: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started(folder: Path, turn: str) -> Iterator[subprocess.Popen[str]]:
+    """The program; it ends with the test, whatever it was asked."""
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(folder), turn],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - sets a signal only
+    ) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 def pids_known(folder: Path, where: str) -> bool:
