@@ -15,7 +15,7 @@ from support.traffic import go_on, nothing_lost
 from support.waiting import eventually
 
 TAKEN_OVER_WITHIN = 12.0
-JANITOR_PATIENCE = 12.5
+JANITOR_PATIENCE = 15.0
 KILLS = 3
 
 

@@ -146,7 +146,7 @@ def operator() -> None:
 
 @app.command(rich_help_panel="In the cluster")
 def janitor() -> None:
-    """Run the janitor: bring rollouts back to stable when no operator has been seen for 12.5 s."""
+    """Run the janitor: bring rollouts back to stable when no operator has been seen for 15 s."""
     from seatrial.control.main import run_janitor  # noqa: PLC0415
 
     run_janitor()

@@ -24,7 +24,7 @@ from seatrial.kube.lease import CALL_TIMEOUT, Candidate, LeaseObject, Lost
 log = logging.getLogger(__name__)
 
 LEASE = "seatrial"
-JANITOR_PATIENCE = 12.5
+JANITOR_PATIENCE = 15.0
 TIDY_EVERY = 0.5
 RELEASE_WITHIN = 90.0
 KEPT_AFTER_RELEASE = 30.0
@@ -133,7 +133,7 @@ async def _keep_clean(process: Process) -> None:
         LEADER.set(0)
         if not await process.wait_for(_acquire_when_needed(process.kube, candidate)):
             return
-        log.warning("nobody renewed the Lease for %.1f s: rollouts go back to stable", JANITOR_PATIENCE)
+        log.warning("nobody renewed the Lease for %.0f s: rollouts go back to stable", JANITOR_PATIENCE)
         await _tidy_up(process, candidate)
 
 
