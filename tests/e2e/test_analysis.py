@@ -28,7 +28,7 @@ def test_a_revision_that_fails_is_taken_back_and_the_numbers_are_told(place: Pla
     assert attempt["phase"] == "RolledBack", attempt["decision"]
     assert "requests failed" in attempt["decision"]
     assert " of " in attempt["decision"]
-    assert "worse by at least" in attempt["decision"] or "limit" in attempt["decision"]
+    assert "worse by at least" in attempt["decision"] or "% allowed at" in attempt["decision"]
     assert any(attempt["decision"] in said for said in messages(place)), "no Event has the sentence"
     assert sailing.exposure.answers > 0
     assert served_by(after) == {1}
