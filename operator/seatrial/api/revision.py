@@ -39,7 +39,13 @@ class Phase(StrEnum):
         """Whether the attempt isn't decided yet."""
         return self in _ACTIVE
 
+    @property
+    def refused(self) -> bool:
+        """Whether the attempt didn't make it: it was found bad, or taken back by hand."""
+        return self in _REFUSED
 
+
+_REFUSED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
 _ACTIVE = frozenset({Phase.QUEUED, Phase.STARTING, Phase.SHIFTING, Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK})
 
 

@@ -8,11 +8,9 @@ from datetime import datetime, timedelta
 
 from seatrial.api.base import seconds
 from seatrial.api.revision import Attempt, Phase
-from seatrial.cli import phrases
 from seatrial.cli.seen import Seen, Tried
 from seatrial.rollout import capacity, steps
-
-_ENDED_BADLY = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
+from seatrial.rollout.sentences import number, so_many_points
 
 
 def ahead(service: Seen) -> str:
@@ -21,7 +19,7 @@ def ahead(service: Seen) -> str:
     if tried is not None:
         return _of_active(service, tried)
     newest = service.newest
-    if newest is not None and newest.attempt.phase in _ENDED_BADLY:
+    if newest is not None and newest.attempt.phase.refused:
         return (
             f"nothing until the template changes; `seatrial retry {service.name}` tries revision {newest.number} again"
         )
@@ -104,11 +102,11 @@ def _evidence(service: Seen, attempt: Attempt, following: int) -> Iterator[str]:
         yield f"it answered {analysis.min_requests} requests (by now {requests})"
     if lacking or not slos:
         by_now = f" (by now {', '.join(lacking)})" if lacking else ""
-        yield f"the upper bound of each difference is {phrases.so_many_points(most)} at most{by_now}"
+        yield f"the upper bound of each difference is {so_many_points(most)} at most{by_now}"
 
 
 def _bound(upper: float) -> str:
-    return phrases.number(upper) if upper < 100 else "no bound"
+    return number(upper) if upper < 100 else "no bound"
 
 
 def undecided(service: Seen) -> str:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from seatrial.api.revision import Attempt, Evidence, Phase, SloEvidence
 from seatrial.cli import phrases
+from seatrial.rollout.sentences import number
 
 _COLORS = {
     "Better": "green",
@@ -42,7 +43,7 @@ def evidence(attempt: Attempt) -> Iterator[RenderableType]:
 def _span(known: Evidence) -> str:
     begun = f"since {phrases.clock(known.since)}" if known.since else "nothing counted yet"
     until = f", as of {phrases.clock(known.at)} UTC" if known.at else " UTC"
-    return f"{begun}{until}, bounds at {phrases.number(known.confidence)} %"
+    return f"{begun}{until}, bounds at {number(known.confidence)} %"
 
 
 def _table(known: Evidence) -> RenderableType:

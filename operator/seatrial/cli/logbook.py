@@ -13,6 +13,7 @@ from seatrial.cli import phrases
 from seatrial.cli.ahead import ahead
 from seatrial.cli.screen import story
 from seatrial.cli.seen import Seen, Tried
+from seatrial.rollout.sentences import number, so_many_points
 
 _VERDICTS = {
     "Better": "The evidence is good enough for a higher weight, if not yet for that of the next step.",
@@ -146,7 +147,7 @@ def _figure(slo: SloEvidence, confidence: float) -> str:
     sides = [f"{side} {_share(share)}" for side, share in (("new", slo.canary), ("stable", slo.stable)) if share.total]
     if not slo.stable.total:
         return f"{slo.name}: {sides[0]}; the stable revision had no traffic, so the limit alone counts."
-    return f"{slo.name}: {', '.join(sides)}. {_bounds(slo, phrases.number(confidence))}"
+    return f"{slo.name}: {', '.join(sides)}. {_bounds(slo, number(confidence))}"
 
 
 def _share(share: Share) -> str:
@@ -154,22 +155,22 @@ def _share(share: Share) -> str:
 
 
 def _bounds(slo: SloEvidence, confidence: str) -> str:
-    low = f"worse by at least {phrases.so_many_points(slo.lower)}" if slo.lower > 0 else ""
+    low = f"worse by at least {so_many_points(slo.lower)}" if slo.lower > 0 else ""
     if slo.upper >= 100:
         high = "" if low else "Too few to bound the difference"
     elif slo.upper <= 0:
         high = "surely not worse"
     else:
-        high = f"{'' if low else 'worse '}by at most {phrases.so_many_points(slo.upper)}"
+        high = f"{'' if low else 'worse '}by at most {so_many_points(slo.upper)}"
     said = " and ".join(part for part in (low, high) if part)
     return f"{said[0].upper()}{said[1:]}{f', at {confidence} %' if low or slo.upper < 100 else ''}."
 
 
 def _rule(analysis: Analysis) -> str:
-    tolerated, sure = phrases.so_many_points(analysis.tolerate_percent_points), phrases.number(analysis.confidence)
-    limits = [f"{phrases.number(analysis.max_error_percent)} % of requests fail (maxErrorPercent)"]
+    tolerated, sure = so_many_points(analysis.tolerate_percent_points), number(analysis.confidence)
+    limits = [f"{number(analysis.max_error_percent)} % of requests fail (maxErrorPercent)"]
     if analysis.latency is not None:
-        slow = phrases.number(analysis.latency.max_percent)
+        slow = number(analysis.latency.max_percent)
         limits.append(f"{slow} % take longer than {analysis.latency.slower_than} (latency)")
     return (
         f"The rule, as the policy is now: a revision goes back as soon as it is surely ({sure} %) worse than stable by "

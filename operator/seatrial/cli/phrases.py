@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.api.revision import Attempt, Entry, Phase, Share
+from seatrial.rollout.sentences import number
 
 _COLORS = {
     "Ready": "green",
@@ -83,16 +84,6 @@ def points(value: float) -> str:
     ('+4.9', '-0.5', '0')
     """
     return f"{'+' if value > 0 else ''}{number(value)}"
-
-
-def number(value: float) -> str:
-    """Two digits that matter: 7.2, 0.03, 12."""
-    return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
-
-
-def so_many_points(value: float) -> str:
-    """A margin: 1 point, 2.5 points."""
-    return "1 point" if number(value) == "1" else f"{number(value)} points"
 
 
 def reasons(attempt: Attempt) -> Iterator[tuple[Entry, str]]:

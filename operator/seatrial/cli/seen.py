@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from seatrial.api.base import Model, ObjectMeta
 from seatrial.api.meshservice import MeshServiceSpec, MeshServiceStatus
 from seatrial.api.names import ANNOTATION_RESTART
-from seatrial.api.revision import Attempt, Phase, Revision, Template, template_of
+from seatrial.api.revision import Attempt, Revision, Template, template_of
 from seatrial.api.rollouts import Rollout
 from seatrial.kube.client import Object
+from seatrial.rollout.helm import stable_of
 
 _NOT_SHOWN = {"status": {"attempts": {"__all__": {"evidence": {"checkpoint"}}}}}
 
@@ -75,8 +76,11 @@ class Seen:
     @property
     def proven(self) -> int | None:
         """The revision that succeeded last: known from the attempts before the service's status tells it."""
-        served = [t.number for t in self.attempts if t.attempt.phase is Phase.SUCCEEDED]
-        return served[-1] if served else None
+        return self.served()
+
+    def served(self, *, besides: int | None = None) -> int | None:
+        """The revision that succeeded last, `besides` left out."""
+        return stable_of({r.spec.number: r.status for r in self.revisions}, besides=besides)
 
     def revision(self, number: int | None) -> Revision | None:
         """The revision of that number, if it is there."""

@@ -25,8 +25,6 @@ EVERY = 0.2
 clock = time.monotonic
 TRIES = 10  # the operator writes the status of a revision that is rolled out about once a second
 
-_REFUSED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
-
 
 @dataclass(frozen=True)
 class Ask:
@@ -83,7 +81,7 @@ def _to_retry(there: Seen, to: int | None) -> int:
     if newest is None:
         raise Complaint(f"nothing of {there.name} was tried yet", "apply its MeshService, and see what comes of it")
     attempt = newest.attempt
-    if attempt.phase.active or attempt.phase in _REFUSED:
+    if attempt.phase.active or attempt.phase.refused:
         return newest.number
     raise Complaint(
         f"the newest attempt of {there.name}, of revision {newest.number}, was {attempt.phase.value}",
@@ -97,13 +95,13 @@ def _to_go_back_to(there: Seen, to: int | None) -> int:
     stable = there.status.stable_revision
     if there.active is not None and stable is not None:
         return stable
-    served = [t.number for t in there.attempts if t.attempt.phase is Phase.SUCCEEDED and t.number != stable]
-    if not served:
+    served = there.served(besides=stable)
+    if served is None:
         raise Complaint(
             f"{there.name} has no revision that served before",
             "apply the template that you want, or name one with --to",
         )
-    return served[-1]
+    return served
 
 
 async def tell(cluster: Cluster, ask: Ask, *, wait: bool) -> Said:

@@ -7,7 +7,7 @@ goes on.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -76,10 +76,13 @@ class Judging:
         self,
         service: MeshService,
         revisions: Sequence[Revision],
-        callers: Mapping[str, Sequence[Pod]],
+        callers: Callable[[], Awaitable[Mapping[str, Sequence[Pod]]]],
         stable_pods: Callable[[int], Sequence[Pod]],
     ) -> Verdict | None:
-        """What the evidence says of the attempt under way; None where there is none, or nothing to judge it by."""
+        """What the evidence says of the attempt under way; None where there is none, or nothing to judge it by.
+
+        `callers` and `stable_pods` are found when somebody is to be asked: most passes ask nobody.
+        """
         host = host_of(service.metadata.name, service.metadata.namespace)
         tried = _under_way(revisions)
         stable = stable_of({r.spec.number: r.status for r in revisions})
@@ -92,7 +95,7 @@ class Judging:
         trial = self._trial(host, case, attempt, source)
         now = self._clock()
         if now - trial.entered_at >= LOOK_EVERY:
-            question = _question(service, host, case, callers, stable_pods(stable))
+            question = _question(service, host, case, await callers(), stable_pods(stable))
             look = await source.look(question, now)
             trial.ledger, trial.entered_at = enter(trial.ledger, look, attempt.weight.wanted), now
             if trial.entered_at - trial.dumped_at >= CHECKPOINT_EVERY:

@@ -162,12 +162,11 @@ class Observer:
         if self._judging is None:
             return None
         meta = service.metadata
-        callers = await self._mesh.callers(service, known)
         pods = self._cache.pods(meta.namespace, meta.name)
         return await self._judging.verdict(
             service,
             revisions,
-            callers,
+            lambda: self._mesh.callers(service, known),
             lambda stable: [pod_of(p) for p in pods if revision_of(p) == stable and has_proxy(p)],
         )
 

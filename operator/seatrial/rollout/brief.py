@@ -6,6 +6,7 @@ It changes when something happens and never counts: each change of it is a write
 from seatrial.api.base import seconds
 from seatrial.api.revision import Attempt, Evidence, Phase, Share
 from seatrial.rollout import steps
+from seatrial.rollout.sentences import number
 from seatrial.rollout.world import World, moment
 
 WIDTH = 28
@@ -87,5 +88,4 @@ def _worst(evidence: Evidence | None) -> str:
 def _percent(share: Share) -> str:
     if not share.total:
         return "none"
-    percent = 100 * share.bad / share.total
-    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
+    return f"{number(100 * share.bad / share.total)} %"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from seatrial.api.base import seconds
-from seatrial.api.revision import Phase
+from seatrial.rollout.helm import stable_of
 from seatrial.rollout.story import Story
 from seatrial.rollout.world import Decision, World, moment
 
@@ -68,15 +68,5 @@ def forgotten(world: World, decision: Decision, target: int | None) -> tuple[int
     ]
     surplus = len(idle) - world.service.spec.rollout.keep_revisions
     newest = max(decision.statuses, default=None)
-    kept = {newest, target, _served_before(decision)}
+    kept = {newest, target, stable_of(decision.statuses, besides=decision.stable)}
     return tuple(n for n in idle[: max(0, surplus)] if n not in kept)
-
-
-def _served_before(decision: Decision) -> int | None:
-    succeeded = [
-        (attempt.number, number)
-        for number, status in decision.statuses.items()
-        for attempt in status.attempts
-        if attempt.phase is Phase.SUCCEEDED and number != decision.stable
-    ]
-    return max(succeeded)[1] if succeeded else None

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from seatrial.api.revision import Phase
 from seatrial.rollout.cleanup import forgotten, leave
-from seatrial.rollout.helm import Helm, stable_of
+from seatrial.rollout.helm import Helm, active_of, stable_of
 from seatrial.rollout.moves import advance
 from seatrial.rollout.report import tell
 from seatrial.rollout.verbs import obey
@@ -29,7 +29,7 @@ def _without_routes(world: World) -> World:
     """A service without ports has no routes to read back: what its newest attempt asked for is what is."""
     statuses = {r.spec.number: r.status for r in world.revisions}
     stable = stable_of(statuses)
-    canary = next((n for n, s in statuses.items() if s.attempt and s.attempt.phase.active), None)
+    canary = active_of(statuses)
     attempt = statuses[canary].attempt if canary is not None else None
     wanted = attempt.weight.wanted if attempt else 0
     subsets = frozenset(n for n in (stable, canary) if n is not None)

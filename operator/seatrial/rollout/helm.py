@@ -12,10 +12,17 @@ from seatrial.rollout.world import Mirror, Routing, Sticky, World, moment
 Extras = tuple[int | None, Mirror | None, Sticky | None]
 
 
-def stable_of(statuses: Mapping[int, RevisionStatus]) -> int | None:
-    """The revision that succeeded last, by attempt number, never by time."""
-    succeeded = [(a.number, n) for n, s in statuses.items() for a in s.attempts if a.phase is Phase.SUCCEEDED]
+def stable_of(statuses: Mapping[int, RevisionStatus], *, besides: int | None = None) -> int | None:
+    """The revision that succeeded last, by attempt number, never by time; `besides` is left out."""
+    succeeded = [
+        (a.number, n) for n, s in statuses.items() for a in s.attempts if a.phase is Phase.SUCCEEDED and n != besides
+    ]
     return max(succeeded)[1] if succeeded else None
+
+
+def active_of(statuses: Mapping[int, RevisionStatus]) -> int | None:
+    """The revision whose attempt is under way. There is at most one."""
+    return next((n for n, s in statuses.items() if s.attempt is not None and s.attempt.phase.active), None)
 
 
 class Helm:
@@ -46,11 +53,8 @@ class Helm:
         return attempt is not None and attempt.phase.active
 
     def canary(self) -> int | None:
-        """The revision whose attempt is under way. There is at most one."""
-        for number, status in self.story.statuses.items():
-            if status.attempt is not None and status.attempt.phase.active:
-                return number
-        return None
+        """The revision whose attempt is under way."""
+        return active_of(self.story.statuses)
 
     def attempt(self, number: int) -> Attempt:
         """The newest attempt of a revision that has one."""

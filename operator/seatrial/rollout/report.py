@@ -10,8 +10,6 @@ from seatrial.api.revision import Phase, RevisionStatus
 from seatrial.rollout.brief import brief
 from seatrial.rollout.world import Decision, World, stamp
 
-REFUSED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.ABORTED})
-
 
 @dataclass(frozen=True)
 class Findings:
@@ -188,7 +186,7 @@ def _last_refused(decision: Decision) -> int | None:
     if not attempts:
         return None
     _, number, phase = max(attempts)
-    return number if phase in REFUSED else None
+    return number if phase.refused else None
 
 
 def _phase(world: World, decision: Decision, findings: Findings) -> str:

@@ -19,9 +19,9 @@ def worse(figures: Figures, *, tolerated: float) -> str:
     """Why it must go, as what was compared says it, or else the limit."""
     lower = figures.seen.lower
     if lower > tolerated and figures.seen.stable.total:
-        why = f"worse by at least {_points(lower)} at {_sure(figures)}"
+        why = f"worse by at least {so_many_points(lower)} at {_sure(figures)}"
     else:
-        why = f"more than the {_number(figures.limit or 0.0)} % allowed at {_sure(figures)}"
+        why = f"more than the {number(figures.limit or 0.0)} % allowed at {_sure(figures)}"
     return f"{counts(figures)}, {why}"
 
 
@@ -32,7 +32,7 @@ def bounded(figures: Figures) -> str:
         return f"{counts(figures)}: too few to bound the difference"
     if upper <= 0:
         return f"{counts(figures)}, better than stable at {_sure(figures)}"
-    return f"{counts(figures)}, worse by at most {_points(upper)} at {_sure(figures)}"
+    return f"{counts(figures)}, worse by at most {so_many_points(upper)} at {_sure(figures)}"
 
 
 def counts(figures: Figures) -> str:
@@ -47,17 +47,18 @@ def _of(share: Share, *, short: bool = False) -> str:
 
 
 def _percent(share: Share) -> str:
-    return f" ({_number(100 * share.bad / share.total)} %)" if share.bad and share.total else ""
+    return f" ({number(100 * share.bad / share.total)} %)" if share.bad and share.total else ""
 
 
-def _points(points: float) -> str:
-    return "1 point" if _number(points) == "1" else f"{_number(points)} points"
+def so_many_points(points: float) -> str:
+    """A difference or a margin: 1 point, 2.5 points."""
+    return "1 point" if number(points) == "1" else f"{number(points)} points"
 
 
 def _sure(figures: Figures) -> str:
-    return f"{_number(figures.confidence)} %"
+    return f"{number(figures.confidence)} %"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Two digits that matter: 7.2, 0.03, 12."""
-    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+    return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"

@@ -18,6 +18,10 @@ GATEWAY = Pod("shop", "gateway-1-x", "10.0.0.9")
 STABLE_POD = Pod("shop", "orders-1-x", "10.0.0.8")
 
 
+async def callers() -> dict[str, list[Pod]]:
+    return {"shop/gateway": [GATEWAY]}
+
+
 class Callers:
     """A source that has counted 5 good requests of each revision at every look."""
 
@@ -57,7 +61,7 @@ class Court:
     async def look(self, seconds: float = 1.0) -> Verdict | None:
         self.time += seconds
         self.sea.verdict = await self.judging.verdict(
-            self.sea.service, self.revisions(), {"shop/gateway": [GATEWAY]}, lambda _: [STABLE_POD]
+            self.sea.service, self.revisions(), callers, lambda _: [STABLE_POD]
         )
         self.sea.look()
         return self.sea.verdict
@@ -133,9 +137,7 @@ async def test_an_edited_policy_begins_anew_and_says_so(court: Court) -> None:
 async def test_evidence_that_begins_anew_is_an_event(court: Court) -> None:
     court.sea.change("two", traffic={"timeout": "3s"})
     court.time += 1
-    court.sea.verdict = await court.judging.verdict(
-        court.sea.service, court.revisions(), {"shop/gateway": [GATEWAY]}, lambda _: []
-    )
+    court.sea.verdict = await court.judging.verdict(court.sea.service, court.revisions(), callers, lambda _: [])
     assert [e.reason for e in court.sea.look().events] == ["EvidenceRestarted"]
 
 

@@ -24,6 +24,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProm
         yield process
 
 
+async def callers() -> dict[str, list[Pod]]:
+    return {"shop/gateway": [GATEWAY]}
+
+
 class Court:
     """A rollout from 1 to 2; a scrape of its caller before every look, 15 seconds after the one before."""
 
@@ -46,7 +50,7 @@ class Court:
         self.prometheus.await_scrape()
         self.time += 15.0
         self.sea.verdict = await self.judging.verdict(
-            self.sea.service, list(self.sea.revisions.values()), {"shop/gateway": [GATEWAY]}, lambda _: []
+            self.sea.service, list(self.sea.revisions.values()), callers, lambda _: []
         )
         self.sea.look()
         return self.sea.verdict
