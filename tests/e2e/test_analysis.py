@@ -106,6 +106,7 @@ def test_each_verb_does_what_it_says_once(place: Place) -> None:
 
 def test_an_operator_killed_in_mid_analysis_goes_on_with_what_was_counted(place: Place, operators: Operators) -> None:
     service = served(place, rollout={**EASY, "hold": "12s"})
+    operators.fresh()
     with place.load(rate=RATE) as load, service.watched(2) as second:
         service.apply(env={"RELEASE": "two"})
         second.until(lambda r: counted(r) >= 20, within=90, what="20 requests of revision 2 are counted")

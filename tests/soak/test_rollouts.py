@@ -34,6 +34,7 @@ def test_no_request_is_lost_by_a_rollout_whose_operator_is_killed(seed: int, pla
     service = place.service("orders", replicas=random.randint(1, 3), rollout={"steps": steps, "hold": "1s"})
     service.apply()
     service.await_stable(1)
+    pair.fresh()
     with place.load() as load, service.watched(2) as watch:
         service.release("two")
         for _ in range(KILLS):

@@ -16,9 +16,9 @@ LEASE = "seatrial"
 NODE = "seatrial-control-plane"
 
 # Run in the node with a pod's UID. A kubelet that deletes a pod says SIGTERM first, however little time it is given.
-_KILL = r"""
+_SIGNAL = r"""
 pids=$(grep -lE "pod($1|$(echo "$1" | tr - _))" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3)
-test -n "$pids" && kill -KILL $pids
+test -n "$pids" && kill "-$2" $pids
 """
 
 
@@ -27,6 +27,7 @@ class Operators:
 
     def __init__(self, kubectl: Kubectl) -> None:
         self.kubectl = kubectl.within(SYSTEM)
+        self._dead: set[str] = set()
 
     def pods(self, deployment: str = OPERATOR) -> list[Object]:
         """Pods of a Deployment that aren't being deleted."""
@@ -39,19 +40,39 @@ class Operators:
         return self.kubectl.the("lease", LEASE)
 
     def holder(self) -> str:
-        """Pod that holds the Lease; empty where it is held by nobody, or by one that stopped renewing it."""
+        """Pod that holds the Lease; empty where it is held by nobody, by a killed one, or by one that is silent."""
         spec = self.lease()["spec"]
         age = datetime.now().astimezone() - datetime.fromisoformat(spec["renewTime"])
-        fresh = age.total_seconds() < spec["leaseDurationSeconds"]
         identity = spec.get("holderIdentity") or ""
-        return next((n for n in map(name_of, self._all()) if fresh and n in identity), "")
+        if identity in self._dead or age.total_seconds() >= spec["leaseDurationSeconds"]:
+            return ""
+        return next((n for n in map(name_of, self._all()) if n in identity), "")
 
     def kill(self, pod: str) -> None:
-        """End a pod's processes by SIGKILL, as running out of memory would; the kubelet starts them again."""
-        uid = uid_of(self.kubectl.the("pod", pod))
-        kill = ["docker", "exec", NODE, "sh", "-c", _KILL, "kill", uid]
-        done = subprocess.run(kill, capture_output=True, text=True, timeout=20, check=False)
-        assert done.returncode == 0, f"{pod} wasn't killed: {done.stderr}"
+        """End a pod's processes by SIGKILL, as running out of memory would; the kubelet starts them again.
+
+        At once the first time. From the second time on within ten minutes it waits 10 s and more, so that a `fresh` pod
+        is needed where that matters.
+        """
+        identity = self.lease()["spec"].get("holderIdentity") or ""
+        self._signal(pod, "KILL")
+        if pod in identity:
+            self._dead.add(identity)
+
+    @contextmanager
+    def hung(self, pod: str) -> Iterator[None]:
+        """Stop a pod's processes while the block lasts: alive, and silent."""
+        self._signal(pod, "STOP")
+        try:
+            yield
+        finally:
+            self._signal(pod, "CONT")
+
+    def fresh(self) -> None:
+        """Replace the operator's pods by new ones, and wait until one of these holds the Lease."""
+        self.kubectl("delete", "pod", *map(name_of, self.pods()), timeout=100)
+        self.await_ready()
+        self.await_holder()
 
     def await_holder(self, within: float = 60.0) -> str:
         """Wait until an operator's pod holds the Lease."""
@@ -60,6 +81,10 @@ class Operators:
             within=within,
             what="an operator holds the Lease",
         )
+
+    def await_ready(self) -> None:
+        """Wait until all operators are ready."""
+        self.kubectl("rollout", "status", "deployment", OPERATOR, "--timeout=90s", timeout=100)
 
     @contextmanager
     def several(self, count: int) -> Iterator[None]:
@@ -90,6 +115,12 @@ class Operators:
         for deployment in deployments:
             self.kubectl("rollout", "status", "deployment", deployment, "--timeout=90s", timeout=100)
         self.await_holder()
+
+    def _signal(self, pod: str, signal: str) -> None:
+        uid = uid_of(self.kubectl.the("pod", pod))
+        send = ["docker", "exec", NODE, "sh", "-c", _SIGNAL, "signal", uid, signal]
+        done = subprocess.run(send, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 0, f"{pod} didn't get SIG{signal}: {done.stderr}"
 
     def _all(self) -> list[Object]:
         return self.kubectl.list("pods")

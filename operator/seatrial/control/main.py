@@ -24,7 +24,8 @@ from seatrial.kube.lease import CALL_TIMEOUT, Candidate, LeaseObject, Lost
 log = logging.getLogger(__name__)
 
 LEASE = "seatrial"
-JANITOR_PATIENCE = 15.0
+JANITOR_PATIENCE = 12.5
+"""Seconds of silence: more than a standby waits, and little enough for an unjudged revision to be back within 15 s."""
 TIDY_EVERY = 0.5
 RELEASE_WITHIN = 90.0
 KEPT_AFTER_RELEASE = 30.0
@@ -53,7 +54,10 @@ class Process:
         config = configuration()
         namespace = os.environ.get("POD_NAMESPACE", OPERATOR_NAMESPACE)
         self.lease = os.environ.get("SEATRIAL_LEASE", LEASE)
-        self.identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}-{secrets.token_hex(3)}"
+        pod = os.environ.get("POD_NAME")
+        # The kubelet starts a container again when the former one has ended, and never gives its pod's name to another.
+        self.heir_of = f"{pod}-" if pod else None
+        self.identity = f"{pod or socket.gethostname()}-{secrets.token_hex(3)}"
         self.kube = Kube(config)
         self._lease_kube = Kube(config, timeout=CALL_TIMEOUT)
         self.store = LeaseObject(self._lease_kube, namespace, self.lease)
@@ -120,7 +124,7 @@ def _run(role: str, work: Callable[[Process], Awaitable[None]]) -> None:
 
 
 async def _operate(process: Process) -> None:
-    candidate = Candidate(process.store, process.identity)
+    candidate = Candidate(process.store, process.identity, heir_of=process.heir_of)
     if await process.wait_for(candidate.acquire()):
         term = process.term(candidate, judge=True)
         await term.run(process.stop, process.take_signals)
@@ -133,7 +137,7 @@ async def _keep_clean(process: Process) -> None:
         LEADER.set(0)
         if not await process.wait_for(_acquire_when_needed(process.kube, candidate)):
             return
-        log.warning("nobody renewed the Lease for %.0f s: rollouts go back to stable", JANITOR_PATIENCE)
+        log.warning("nobody renewed the Lease for %.1f s: rollouts go back to stable", JANITOR_PATIENCE)
         await _tidy_up(process, candidate)
 
 

@@ -51,8 +51,9 @@ class Lost(Exception):  # noqa: N818 # it is what happened, and no mistake of an
 class Candidate:
     """One process that wants the Lease. `patience` is the silence after which it takes it from a holder, in seconds.
 
-    A Lease that was given back is free at once, except for a candidate that `waits` out its patience first. One with
-    `leaves_for` doesn't give it back: nobody else gets it for so many seconds.
+    A Lease that was given back is free at once, except for a candidate that `waits` out its patience first. So is one
+    whose holder's name begins with `heir_of`: that of a process which is surely dead, as the former one of our
+    container. One with `leaves_for` doesn't give it back: nobody else gets it for so many seconds.
     """
 
     def __init__(  # noqa: PLR0913 # each is named at the call
@@ -62,6 +63,7 @@ class Candidate:
         *,
         patience: float = DURATION,
         waits: bool = False,
+        heir_of: str | None = None,
         leaves_for: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -70,6 +72,7 @@ class Candidate:
         self._store = store
         self._patience = patience
         self._waits = waits
+        self._heir_of = heir_of
         self._leaves_for = leaves_for
         self._clock = clock
         self._held: Record | None = None
@@ -169,6 +172,8 @@ class Candidate:
 
     def _free(self, seen: Record | None) -> bool:
         if (seen is None or not seen.holder) and not self._waits:
+            return True
+        if seen and self._heir_of and seen.holder.startswith(self._heir_of):
             return True
         duration = seen.duration if seen and seen.holder else 0.0
         return self._silence() >= max(self._patience, duration)

@@ -104,6 +104,28 @@ def test_it_is_taken_within_twelve_seconds_of_a_kill_under_a_new_number() -> Non
     sail(script)
 
 
+def test_a_process_takes_over_at_once_from_the_dead_one_whose_heir_it_is() -> None:
+    async def script(shelf: Shelf) -> None:
+        task = await holding(candidate(shelf, "pod-a-1", heir_of="pod-a-"))
+        await killed(task)
+        dead = now()
+        assert await candidate(shelf, "pod-a-2", heir_of="pod-a-").acquire() == 2
+        assert now() - dead <= 0.1
+
+    sail(script)
+
+
+def test_a_process_is_nobody_elses_heir() -> None:
+    async def script(shelf: Shelf) -> None:
+        task = await holding(candidate(shelf, "pod-a-1", heir_of="pod-a-"))
+        await killed(task)
+        dead = now()
+        await candidate(shelf, "pod-b-1", heir_of="pod-b-").acquire()
+        assert now() - dead >= 8
+
+    sail(script)
+
+
 def test_given_back_it_is_taken_within_a_second() -> None:
     async def script(shelf: Shelf) -> None:
         first = candidate(shelf, "a")
