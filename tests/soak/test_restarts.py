@@ -37,6 +37,7 @@ def test_a_rollout_comes_to_its_end_whatever_is_killed_on_the_way(
     service = place.service("orders", replicas=2, rollout={"steps": list(STEPS[:-1]), "hold": f"{HOLD}s"})
     service.apply()
     service.await_stable(1)
+    control_plane.operators.fresh()
     with place.load(rate=RATE) as load, service.watched(2) as watch:
         service.release("two")
         for weight in STEPS:
