@@ -1,0 +1,1 @@
+"""What decides about stock: pure functions of values, no database, no clock, no framework."""
