@@ -54,9 +54,9 @@ def test_what_is_released_is_free_as_before(item: StockItem, units: int) -> None
 
 
 def test_an_item_that_breaks_the_law_cannot_be_made() -> None:
-    for counts_ in [{"received": 1}, {"available": 1}, {"received": 0, "available": 1, "reserved": -1}]:
+    for received, available, reserved in [(1, 0, 0), (0, 1, 0), (0, 1, -1)]:
         with pytest.raises(InventoryError):
-            StockItem("rope-01", "north", **counts_)
+            StockItem("rope-01", "north", received=received, available=available, reserved=reserved)
 
 
 def test_low_is_said_at_the_reorder_point_and_taken_back_only_by_goods_that_come_in() -> None:
