@@ -11,9 +11,10 @@ from seatrial.control.keys import ServiceKey
 from seatrial.control.telemetry import WRITES
 from seatrial.control.writer import Writer
 from seatrial.kube.errors import Conflict, NameTaken
-from seatrial.kube.kinds import DEPLOYMENT, SERVICE, SERVICE_ACCOUNT, Kind
+from seatrial.kube.kinds import DEPLOYMENT, POD, SERVICE, SERVICE_ACCOUNT, Kind
 from seatrial.kube.lease import Lost
 from seatrial.render.objects import labels_of, manifest
+from seatrial.rollout.world import PodShare
 from support.ground import Ground
 
 
@@ -135,3 +136,17 @@ async def test_a_decision_on_an_older_version_is_not_written(desk: Desk) -> None
     await desk.ground.kube.merge(DEPLOYMENT, "orders", desk.ground.namespace, {"spec": {"replicas": 2}})
     with pytest.raises(Conflict):
         await desk.writer.put(desk.key, [desk.deployment(1)], {("Deployment", "orders"): seen})
+
+
+async def test_a_pod_is_told_over_whatever_the_kubelet_wrote_and_one_that_is_gone_is_no_failure(desk: Desk) -> None:
+    spec = {"containers": [{"name": "app", "image": "none"}], "nodeName": "nowhere"}
+    metadata = {"name": "orders-1-x", "namespace": desk.ground.namespace, "labels": labels_of("orders", 1)}
+    made = await desk.ground.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    labelled = {"metadata": {"labels": {"a": "b"}}}
+    await desk.ground.kube.merge(POD, "orders-1-x", desk.ground.namespace, labelled)
+    gone = made | {"metadata": made["metadata"] | {"name": "orders-1-y"}}
+    told = PodShare("canary", 10).annotations
+    await desk.writer.tell_pods(desk.key, [(made, told), (gone, told)])
+    found = await desk.ground.kube.get(POD, "orders-1-x", desk.ground.namespace)
+    assert told.items() <= found["metadata"]["annotations"].items()
+    assert found["metadata"]["labels"]["a"] == "b"

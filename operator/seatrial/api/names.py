@@ -26,10 +26,14 @@ ANNOTATION_CONTENT = f"{GROUP}/content"  # hash of what we rendered into the obj
 ANNOTATION_TEMPLATE = f"{GROUP}/template"  # hash of the pod template as we rendered it when the Deployment was made
 ANNOTATION_FENCING = f"{GROUP}/fencing"  # number of the Lease's holder that wrote the weight
 ANNOTATION_RESTART = f"{GROUP}/restart"
+ANNOTATION_ROLE = f"{GROUP}/role"  # on a pod: of its revision now
+ANNOTATION_WEIGHT = f"{GROUP}/weight"  # on a pod: percent of the work it could do that it shall do
 ANNOTATION_VERB = f"{GROUP}/verb"  # on a Revision: what shall be done with it, once
 FINALIZER = f"{GROUP}/rollout"
 
 APP_CONTAINER = "app"
+POD_VOLUME = "seatrial-pod"
+POD_FOLDER = "/etc/seatrial/pod"  # holds `annotations`, kept current by the kubelet
 MAX_SERVICE_NAME = 50  # `<service>-<number>-migrate` is a Job's name, which is a label of its pods: 63 at most
 
 

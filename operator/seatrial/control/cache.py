@@ -117,6 +117,7 @@ def _seen(key: Key, cache: Cache) -> dict[tuple[str, str], int]:
         *cache.owned(key.namespace, key.name).values(),
         *cache.revisions(key.namespace, key.name),
         *cache.copies(key.namespace, key.name),
+        *cache.pods(key.namespace, key.name),
     ]
     own = cache.service(key.namespace, key.name)
     return {_name(o): _version(o) for o in (*objects, *([own] if own else []))}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from seatrial.api.names import LABEL_REVISION
-from seatrial.rollout.world import Migration, Pods
+from seatrial.rollout.world import Migration, Pods, PodShare
 
 Object = Mapping[str, Any]
 
@@ -36,6 +36,20 @@ def pods_by_revision(deployments: Iterable[Object], pods: Iterable[Object]) -> d
             problem=trouble,
             restarts=sum(_restarts(pod) for pod in by_revision.get(number, ())),
         )
+    return found
+
+
+def untold(pods: Iterable[Object], shares: Mapping[int, PodShare]) -> list[tuple[Object, Mapping[str, str]]]:
+    """The pods whose annotations don't say what their revision has now, with those that do.
+
+    A pod that is ending has nothing to begin any more.
+    """
+    found = []
+    for pod in pods:
+        meta, share = pod["metadata"], shares.get(revision_of(pod) or 0)
+        over = meta.get("deletionTimestamp") or (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+        if share is not None and not over and not share.annotations.items() <= (meta.get("annotations") or {}).items():
+            found.append((pod, share.annotations))
     return found
 
 

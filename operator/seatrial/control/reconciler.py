@@ -20,7 +20,7 @@ from seatrial.control.judging import Judging
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
-from seatrial.control.pods import revision_of
+from seatrial.control.pods import revision_of, untold
 from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import reconciling
 from seatrial.control.writer import Name, Writer
@@ -176,6 +176,7 @@ class Reconciler:
         if deleting:
             desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(_name(o)))]
         await parts.writer.put(key, desired, sight.owned, free)
+        await parts.writer.tell_pods(key, untold(parts.cache.pods(key.namespace, key.name), decision.shares))
         if not deleting:
             await self._prune(key, sight, decision, desired)
         if not decision.active and await self._end(key, sight.raw) and deleting:

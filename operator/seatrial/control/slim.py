@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from seatrial.api.names import ANNOTATION_ROLE, ANNOTATION_WEIGHT
+
 Object = dict[str, Any]
 
 _META = (
@@ -18,6 +20,7 @@ _META = (
     "creationTimestamp",
     "deletionTimestamp",
 )
+_TOLD = frozenset({ANNOTATION_ROLE, ANNOTATION_WEIGHT})
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -36,15 +39,14 @@ def metadata(obj: Mapping[str, Any]) -> Object:
 
 
 def slim_pod(obj: Mapping[str, Any]) -> Object:
-    """Where a pod is, and how its containers are."""
+    """Where a pod is, how its containers are, and what it was told of its revision."""
     status = obj.get("status") or {}
+    kept = {"name", "namespace", "uid", "resourceVersion", "labels", "creationTimestamp", "deletionTimestamp"}
+    meta = {k: v for k, v in metadata(obj).items() if k in kept}
+    annotations = obj["metadata"].get("annotations") or {}
     return {
         "kind": "Pod",
-        "metadata": {
-            k: v
-            for k, v in metadata(obj).items()
-            if k in {"name", "namespace", "uid", "resourceVersion", "labels", "creationTimestamp", "deletionTimestamp"}
-        },
+        "metadata": meta | {"annotations": {k: v for k, v in annotations.items() if k in _TOLD}},
         "status": {
             "phase": status.get("phase"),
             "podIP": status.get("podIP"),

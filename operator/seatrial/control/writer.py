@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from seatrial.api.names import (
@@ -19,8 +20,8 @@ from seatrial.control.frozen import with_pods_as_made
 from seatrial.control.keys import Key, ServiceKey
 from seatrial.control.telemetry import WRITES
 from seatrial.kube.client import Kube
-from seatrial.kube.errors import AlreadyExists, Conflict, NameTaken
-from seatrial.kube.kinds import Kind, kind_of
+from seatrial.kube.errors import AlreadyExists, Conflict, NameTaken, NotFound
+from seatrial.kube.kinds import POD, Kind, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,20 @@ class Writer:
         kind, meta = kind_of(obj["apiVersion"], obj["kind"]), obj["metadata"]
         patch = {"metadata": {"annotations": {annotation: None}, "resourceVersion": meta["resourceVersion"]}}
         self._note(key, await self._kube.merge(kind, meta["name"], meta["namespace"], patch), "annotation")
+
+    async def tell_pods(self, key: Key, told: Iterable[tuple[Object, Mapping[str, str]]]) -> None:
+        """Give pods annotations, side by side. Over no version: a pod's changes all the time, and these are ours alone.
+
+        One that is gone meanwhile needs none.
+        """
+        await _all(self._tell_pod(key, pod, annotations) for pod, annotations in told)
+
+    async def _tell_pod(self, key: Key, pod: Object, annotations: Mapping[str, str]) -> None:
+        self._fencing()
+        meta = pod["metadata"]
+        patch = {"metadata": {"annotations": dict(annotations)}}
+        with suppress(NotFound):
+            self._note(key, await self._kube.merge(POD, meta["name"], meta["namespace"], patch), "annotations")
 
     async def delete(self, obj: Object) -> None:
         """Delete one of ours."""

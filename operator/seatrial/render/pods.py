@@ -21,6 +21,8 @@ from seatrial.api.names import (
     LABEL_NAME,
     LABEL_SERVICE,
     MANAGED_BY,
+    POD_FOLDER,
+    POD_VOLUME,
 )
 from seatrial.api.names import subset_name as subset
 from seatrial.api.revision import Revision, Template
@@ -28,6 +30,7 @@ from seatrial.render.configs import copies_of, pointed_at
 from seatrial.render.merge import merged
 from seatrial.render.objects import labels_of
 from seatrial.render.stored import stored
+from seatrial.rollout.world import PodShare
 
 LABEL_MIGRATION = "seatrial.dev/migration"
 
@@ -35,14 +38,25 @@ PRE_STOP_SECONDS = 5  # all proxies know of an endpoint's end within a fraction 
 STARTUP_SECONDS = 300  # a slow start is ended by the rollout's deadline, not by the kubelet
 
 _CONTAINER_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_POD_MOUNT = {"name": POD_VOLUME, "mountPath": POD_FOLDER}
+_POD_ANNOTATIONS = {
+    "path": "annotations",
+    "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.annotations"},
+}
+_POD_VOLUME = {"name": POD_VOLUME, "downwardAPI": {"items": [_POD_ANNOTATIONS]}}
 _POD_SECURITY = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def pod_template(revision: Revision) -> dict[str, Any]:
-    """`spec.template` of the revision's Deployment."""
+    """`spec.template` of the revision's Deployment.
+
+    A template never changes, so its pods begin with no share of any work: what they have now is patched onto each.
+    """
     service, template = revision.spec.service, revision.spec.template
     identity = labels_of(service, revision.spec.number) | _canonical(revision)
-    base = _pod(revision, _app(revision) | _serving(template), identity, _annotations(template))
+    app = _app(revision) | _serving(template) | {"volumeMounts": [_POD_MOUNT]}
+    base = _pod(revision, app, identity, _annotations(template) | PodShare("kept").annotations)
+    base["spec"]["volumes"] = [_POD_VOLUME]
     return _finished(revision, _patched(base, template), identity)
 
 

@@ -13,6 +13,7 @@ from seatrial.rollout.cleanup import forgotten, leave
 from seatrial.rollout.helm import Helm, active_of, stable_of
 from seatrial.rollout.moves import advance
 from seatrial.rollout.report import tell
+from seatrial.rollout.shares import shares
 from seatrial.rollout.verbs import obey
 from seatrial.rollout.world import Decision, Mesh, Routing, World
 
@@ -92,6 +93,7 @@ def _conclude(helm: Helm, canary: int | None) -> Decision:
     return replace(
         decision,
         statuses=tell(helm.world, decision, helm.story.statuses),
+        shares=shares(helm.world, decision),
         events=tuple(helm.story.events),
         forget=forgotten(helm.world, decision, helm.target),
         active=canary is not None and helm.stable is not None,

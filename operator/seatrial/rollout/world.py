@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from seatrial.api.meshservice import MeshService
+from seatrial.api.names import ANNOTATION_ROLE, ANNOTATION_WEIGHT
 from seatrial.api.revision import Evidence, Revision, RevisionStatus
 
 Migration = Literal["running", "done", "failed"]
@@ -184,6 +185,22 @@ class World:
 
 
 @dataclass(frozen=True)
+class PodShare:
+    """What a pod is told of its revision: `role` is stable, canary or kept, `weight` its part of what it could do.
+
+    In percent; a pod that has none takes no work that doesn't come by request.
+    """
+
+    role: str
+    weight: int = 0
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """As the pod's downward API shows it."""
+        return {ANNOTATION_ROLE: self.role, ANNOTATION_WEIGHT: str(self.weight)}
+
+
+@dataclass(frozen=True)
 class Event:
     """A Kubernetes Event on the Revision (or on the MeshService where `revision` is None)."""
 
@@ -199,8 +216,9 @@ class Decision:
 
     `create` is the number of the revision to freeze from the present template; `scales` has the replicas of every
     revision whose Deployment shall exist; `migrate` the revisions whose migration job shall exist; `statuses` the
-    Revision statuses; `forget` the revisions to delete with all that is theirs; `active` whether a rollout is under way
-    that deletion must wait for; `look_after` the seconds until the next look, None to wait for a change.
+    Revision statuses; `shares` what the pods of each revision are told; `forget` the revisions to delete with all that
+    is theirs; `active` whether a rollout is under way that deletion must wait for; `look_after` the seconds until the
+    next look, None to wait for a change.
     """
 
     stable: int | None
@@ -208,6 +226,7 @@ class Decision:
     routing: Routing
     scales: Mapping[int, int]
     statuses: Mapping[int, RevisionStatus]
+    shares: Mapping[int, PodShare] = field(default_factory=dict)
     create: int | None = None
     migrate: tuple[int, ...] = ()
     forget: tuple[int, ...] = ()

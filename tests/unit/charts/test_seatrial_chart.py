@@ -118,7 +118,8 @@ def test_it_may_read_all_it_watches_and_write_all_it_makes() -> None:
             assert {(kind.plural, verb) for verb in ("get", "list", "watch")} <= may_read, kind.name
     for kind in (*kinds.OWNED, kinds.REVISION, kinds.CONFIG_MAP):
         assert {(kind.plural, verb) for verb in ("create", "patch", "delete")} <= may_write, kind.name
-    assert {r for r, _ in may_write} & {"namespaces", "pods", "customresourcedefinitions"} == set()
+    assert {r for r, _ in may_write} & {"namespaces", "customresourcedefinitions"} == set()
+    assert {verb for resource, verb in may_write if resource == "pods"} == {"patch"}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,6 +1,7 @@
 from typing import Any
 
-from seatrial.control.pods import has_proxy, migration_of, missing_references, pods_by_revision, problem
+from seatrial.control.pods import has_proxy, migration_of, missing_references, pods_by_revision, problem, untold
+from seatrial.rollout.world import PodShare
 
 
 def pod(
@@ -108,3 +109,26 @@ def test_a_migration_is_done_failed_or_running() -> None:
     assert migration_of({"status": {}}) == "running"
     assert migration_of(job("Complete")) == "done"
     assert migration_of(job("Failed")) == "failed"
+
+
+def told(**more: Any) -> dict[str, Any]:
+    found = pod(app())
+    found["metadata"] |= {"annotations": {"seatrial.dev/role": "canary", "seatrial.dev/weight": "10"}, **more}
+    return found
+
+
+def test_a_pod_is_told_what_its_revision_has_now_and_only_when_it_says_something_else() -> None:
+    shares = {2: PodShare("canary", 10)}
+    assert untold([told()], shares) == []
+    changed = told(annotations={"seatrial.dev/role": "canary", "seatrial.dev/weight": "0"})
+    without = pod(app())
+    assert untold([changed, without], shares) == [(p, shares[2].annotations) for p in (changed, without)]
+
+
+def test_pods_that_end_or_belong_to_no_revision_are_told_nothing() -> None:
+    shares = {2: PodShare("stable", 100)}
+    migrating = told()
+    del migrating["metadata"]["labels"]["seatrial.dev/revision"]
+    ended = told()
+    ended["status"]["phase"] = "Succeeded"
+    assert untold([told(deletionTimestamp="2026-01-01T00:00:00Z"), migrating, ended], shares) == []

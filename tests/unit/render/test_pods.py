@@ -87,9 +87,9 @@ def test_what_the_api_server_drops_is_not_rendered(make: Make) -> None:
     patch = {"hostNetwork": False, "containers": [container], "volumes": [{"name": "v", "emptyDir": {}}]}
     spec = pod(make, env={"A": ""}, podTemplate={"spec": patch})["spec"]
     assert "hostNetwork" not in spec
-    assert spec["volumes"] == [{"name": "v", "emptyDir": {}}]
+    assert spec["volumes"][1:] == [{"name": "v", "emptyDir": {}}]
     assert spec["containers"][0]["env"][-2:] == [{"name": "A"}, {"name": "B"}]
-    assert spec["containers"][0]["volumeMounts"] == [{"name": "v", "mountPath": "/v"}]
+    assert spec["containers"][0]["volumeMounts"][1:] == [{"name": "v", "mountPath": "/v"}]
     assert "command" not in spec["containers"][0]
 
 
@@ -101,7 +101,7 @@ def test_quantities_are_canonical_wherever_they_stand(make: Make) -> None:
     spec = pod(make, resources={"requests": {"cpu": "0.1"}}, podTemplate={"spec": patch})["spec"]
     assert spec["containers"][0]["resources"] == {"requests": {"cpu": "100m"}}
     assert spec["containers"][1]["resources"] == {"limits": {"memory": "1Gi"}}
-    assert spec["volumes"][0]["emptyDir"] == {"sizeLimit": "512Mi"}
+    assert spec["volumes"][1]["emptyDir"] == {"sizeLimit": "512Mi"}
 
 
 def test_proxies_flush_each_second_into_fine_buckets(make: Make) -> None:
@@ -150,3 +150,28 @@ def test_pods_of_a_migration_have_the_services_policy_but_are_none_of_its_endpoi
     assert labels["seatrial.dev/service"] == "orders"
     assert labels["app.kubernetes.io/name"] != "orders"
     assert "seatrial.dev/revision" not in labels
+
+
+def test_the_app_can_read_what_its_pod_is_told(make: Make) -> None:
+    template = pod(make)
+    mount = app(make)["volumeMounts"][0]
+    volume = next(v for v in template["spec"]["volumes"] if v["name"] == mount["name"])
+    item = volume["downwardAPI"]["items"][0]
+    assert f"{mount['mountPath']}/{item['path']}" == "/etc/seatrial/pod/annotations"
+    assert item["fieldRef"]["fieldPath"] == "metadata.annotations"
+
+
+def test_a_pod_that_nobody_has_seen_yet_takes_no_work(make: Make) -> None:
+    told = pod(make)["metadata"]["annotations"]
+    assert told["seatrial.dev/weight"] == "0"
+
+
+def test_volumes_of_the_patch_come_beside_the_pods_own(make: Make) -> None:
+    patch = {
+        "volumes": [{"name": "cache", "emptyDir": {}}],
+        "containers": [{"name": "app", "volumeMounts": [{"name": "cache", "mountPath": "/cache"}]}],
+    }
+    template = pod(make, podTemplate={"spec": patch})
+    assert {v["name"] for v in template["spec"]["volumes"]} == {"cache", "seatrial-pod"}
+    mounts = template["spec"]["containers"][0]["volumeMounts"]
+    assert {m["mountPath"] for m in mounts} == {"/cache", "/etc/seatrial/pod"}
