@@ -6,7 +6,7 @@ cluster needs are unpacked into the node image, so a new cluster neither loads n
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class Builder:
             Step("Node image with all images in it", self._node, self.has_node),
         ]
 
+    def shop_steps(self) -> list[Step]:
+        """Give the steps that make the images of the shop's data services."""
+        return [self._shop_step(name) for name in self._manifest.names("shop")]
+
     def has_node(self) -> bool:
         """Tell whether the node image that this source makes is in Docker."""
         return label_of(self._manifest.node, KEY_LABEL) == self._node_key()
@@ -52,24 +56,40 @@ class Builder:
         return Step(
             f"Base image {name}",
             lambda progress: self._base(name, progress),
-            lambda: label_of(name, KEY_LABEL) == self._base_key(name),
+            lambda: self._has(name),
         )
 
+    def _shop_step(self, name: str) -> Step:
+        return Step(f"Image {name}", lambda progress: self._for_shop(name, progress), lambda: self._has(name))
+
+    def _has(self, name: str) -> bool:
+        return label_of(name, KEY_LABEL) == self._key(name)
+
     def _gathered(self) -> bool:
-        made = wheel_folder(_DATA_PLANE).is_dir() and self._roots.built()
+        made = wheel_folder(_DATA_PLANE).is_dir() and self._roots.built(self._cluster_roots())
         return made and self._tools.built(self._tools.all)
 
     def _gather(self, progress: Progress) -> None:
         together(
             lambda: self._tools.build(self._tools.all, progress),
-            lambda: self._roots.build(progress),
+            lambda: self._roots.build(self._cluster_roots(), progress),
             lambda: _fetch(_DATA_PLANE),
         )
         _check_names(self._tools.binary("kubeadm"), self._manifest)
 
-    def _base_key(self, name: str) -> str:
+    def _cluster_roots(self) -> Sequence[str]:
+        return self._manifest.roots_of(self._manifest.of_cluster)
+
+    def _for_shop(self, name: str, progress: Progress) -> None:
+        self._roots.build(self._manifest.roots_of([name]), progress)
+        for package in _wheels_of(self._manifest.images[name].build):
+            wheel(package)
+        self._base(name, progress)
+
+    def _key(self, name: str) -> str:
         build = self._manifest.images[name].build
-        return content_key(_FORMAT, repr(build), self._root_key(build))
+        wheels = [wheel_folder(package).name for package in _wheels_of(build)]
+        return content_key(_FORMAT, repr(build), self._root_key(build), *wheels)
 
     def _node_key(self) -> str:
         built = [self._manifest.node, *self._manifest.names("preload")]
@@ -81,9 +101,9 @@ class Builder:
         return self._roots.key(build.root) if build.root else ""
 
     def _base(self, name: str, progress: Progress) -> None:
-        with _scratch(f"base-{self._base_key(name)}") as folder:
+        with _scratch(f"base-{self._key(name)}") as folder:
             with Archive(folder / "image.tar") as archive:
-                labels = {KEY_LABEL: self._base_key(name)}
+                labels = {KEY_LABEL: self._key(name)}
                 self._write(archive, {name: self._manifest.images[name].build}, labels)
             command(["docker", "load", "--quiet", "--input", folder / "image.tar"], progress=progress)
 
@@ -137,6 +157,11 @@ def label_of(image: str, label: str) -> str | None:
 def drop_old_nodes() -> None:
     """Remove the node images that a newer one took the name from, but for one that a cluster still runs on."""
     probe(["docker", "image", "prune", "--force", "--filter", f"label={_NODE_LABEL}"], timeout=60)
+
+
+def _wheels_of(build: Build) -> list[str]:
+    named = (source.split(":") for copy in build.copy for source in copy.sources)
+    return [words[1] for words in named if words[0] == "wheel"]
 
 
 def _fetch(package: str) -> None:

@@ -4,7 +4,7 @@ How an image is pulled and how it is built stand side by side there, under the n
 else needs to know which of the two it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from pydantic import ConfigDict, TypeAdapter
 HERE = Path(__file__).parent
 
 _STRICT = ConfigDict(extra="forbid")
+
+Use = Literal["node", "preload", "base", "shop"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,17 @@ class Tools:
 
 @dataclass(frozen=True)
 class Root:
-    """A Debian root file system; `keyring` names the root whose keys verify it, else the host's do."""
+    """A Debian root file system; `keyring` names the root whose keys verify it, else the host's do.
+
+    `variant` is mmdebstrap's: `extract` only unpacks packages, none of their scripts runs.
+    """
 
     __pydantic_config__ = _STRICT
     suite: str
     packages: tuple[str, ...]
     remove: tuple[str, ...] = ()
     keyring: str | None = None
+    variant: Literal["minbase", "extract"] = field(default="minbase", repr=False)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Image:
     """One image; one without `pull` is part of the pulled node."""
 
     __pydantic_config__ = _STRICT
-    use: Literal["node", "preload", "base"]
+    use: Use
     build: Build
     pull: str | None = None
 
@@ -86,9 +92,20 @@ class Manifest:
     roots: Mapping[str, Root]
     images: Mapping[str, Image]
 
-    def names(self, use: Literal["node", "preload", "base"]) -> tuple[str, ...]:
+    def names(self, use: Use) -> tuple[str, ...]:
         """List the images of one use."""
         return tuple(name for name, image in self.images.items() if image.use == use)
+
+    @property
+    def of_cluster(self) -> "Mapping[str, Image]":
+        """The images that every cluster has: all but the shop's."""
+        return {name: image for name, image in self.images.items() if image.use != "shop"}
+
+    def roots_of(self, images: Iterable[str]) -> tuple[str, ...]:
+        """List the root file systems that these images stand on, and those whose keys verify them."""
+        named = {self.images[name].build.root for name in images}
+        keys = {self.roots[name].keyring for name in named if name}
+        return tuple(name for name in self.roots if name in named | keys)
 
     @property
     def node(self) -> str:

@@ -53,7 +53,7 @@ def _from_what_is_there(manifest: Manifest) -> Decision | None:
         return Decision(Mode.BUILD if built else Mode.PULL, f"the cluster was {'built' if built else 'pulled'}")
     if Builder(manifest).has_node():
         return Decision(Mode.BUILD, "the images built earlier are here")
-    pulled = [(name, image.pull) for name, image in manifest.images.items() if image.pull]
+    pulled = [(name, image.pull) for name, image in manifest.of_cluster.items() if image.pull]
     if all(is_pulled(name, reference) for name, reference in pulled):
         return Decision(Mode.PULL, "the images pulled earlier are here")
     return None
@@ -61,7 +61,7 @@ def _from_what_is_there(manifest: Manifest) -> Decision | None:
 
 def first_of_each_registry(manifest: Manifest) -> dict[str, str]:
     """Pick one image to ask each registry for: the last listed, which is a small one."""
-    references = [image.pull for image in manifest.images.values() if image.pull]
+    references = [image.pull for image in manifest.of_cluster.values() if image.pull]
     return {parse_reference(reference).repository.split("/")[0]: reference for reference in references}
 
 

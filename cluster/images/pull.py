@@ -12,8 +12,8 @@ from cluster.steps import Step
 
 
 def pull_steps(manifest: Manifest) -> list[Step]:
-    """Give the steps that bring every image that is pulled into Docker, and compile what people run."""
-    pulled = {name: image for name, image in manifest.images.items() if image.pull}
+    """Give the steps that bring every image a cluster pulls into Docker, and compile what people run."""
+    pulled = {name: image for name, image in manifest.of_cluster.items() if image.pull}
     tools = GoTools(manifest)
     return [
         *(_pull_step(name, image) for name, image in pulled.items()),
@@ -23,6 +23,11 @@ def pull_steps(manifest: Manifest) -> list[Step]:
             lambda: tools.built(tools.client),
         ),
     ]
+
+
+def pull_shop_steps(manifest: Manifest) -> list[Step]:
+    """Give the steps that bring the images of the shop's data services into Docker."""
+    return [_pull_step(name, manifest.images[name]) for name in manifest.names("shop")]
 
 
 def _pull_step(name: str, image: Image) -> Step:

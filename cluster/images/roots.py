@@ -5,6 +5,7 @@ import platform
 import shlex
 import shutil
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from cluster.cache import cache_root, content_key, exclusive
@@ -27,29 +28,37 @@ class Roots:
 
     def key(self, name: str) -> str:
         """Name what a root file system is made from."""
-        return content_key(repr(self._roots[name]), repr(_LEFT_OUT), platform.machine())
+        root = self._roots[name]
+        variant = () if root.variant == "minbase" else (root.variant,)
+        return content_key(repr(root), repr(_LEFT_OUT), platform.machine(), *variant)
 
-    def built(self) -> bool:
-        """Tell whether all are there."""
-        return all(self.tar(name).is_file() for name in self._roots)
+    def built(self, names: Iterable[str]) -> bool:
+        """Tell whether all these are there."""
+        return all(self.tar(name).is_file() for name in names)
 
-    def build(self, progress: Progress) -> None:
-        """Make those that are missing, in the manifest's order."""
+    def build(self, names: Iterable[str], progress: Progress) -> None:
+        """Make those of `names` that are missing; a root whose keys verify another one comes before it."""
         with exclusive("roots"):
-            for name, root in self._roots.items():
+            for name in names:
                 if not self.tar(name).is_file():
-                    progress.say(f"root file system {name}: Debian {root.suite}")
-                    self._build(name, root, progress)
+                    progress.say(f"root file system {name}: Debian {self._roots[name].suite}")
+                    self._build(name, self._roots[name], progress)
 
     def _build(self, name: str, root: Root, progress: Progress) -> None:
         _need_mmdebstrap(progress)
         target = self.tar(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         making = target.with_suffix(".making.tar")
-        argv = ["mmdebstrap", "--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(root.packages)}"]
+        argv = [
+            "mmdebstrap",
+            f"--variant={root.variant}",
+            "--dpkgopt=force-unsafe-io",
+            f"--include={','.join(root.packages)}",
+        ]
         argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
         if root.remove:
-            argv.append(f"--customize-hook={_removal(root)}")
+            when = "extract" if root.variant == "extract" else "customize"  # after the last package has come
+            argv.append(f"--{when}-hook={_removal(root)}")
         if root.keyring:
             argv.append(f"--keyring={self._keys_of(root.keyring)}")
         command([*argv, root.suite, making], progress=progress)
@@ -69,7 +78,7 @@ class Roots:
 def _removal(root: Root) -> str:
     """Write a hook that removes what the patterns match; the shell expands them in the new root ($1)."""
     patterns = [f'"$1"{pattern}' for pattern in root.remove]
-    return f"rm -f {' '.join(patterns)}"
+    return f"rm -rf {' '.join(patterns)}"
 
 
 def _need_mmdebstrap(progress: Progress) -> None:

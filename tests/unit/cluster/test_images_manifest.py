@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from cluster.images.gotools import SOURCE, GoTools
 from cluster.images.manifest import Build, load_manifest, parse_manifest
 from cluster.images.recipes import files_of
-from cluster.images.wheels import PINS, pin
+from cluster.images.wheels import pin, pins
 
 ROOT = Path(__file__).parents[3]
 MANIFEST = load_manifest()
@@ -35,7 +35,14 @@ def test_every_program_that_a_recipe_needs_is_compiled_and_every_compiled_one_is
 def test_every_root_and_wheel_that_a_recipe_needs_is_listed() -> None:
     assert {image.build.root for image in MANIFEST.images.values()} - {None} == set(MANIFEST.roots)
     for package in sources("wheel"):
-        assert "--hash=sha256:" in pin(PINS.read_text(encoding="utf-8"), package)
+        assert "--hash=sha256:" in pin(pins(), package)
+
+
+def test_a_cluster_waits_for_nothing_that_only_the_shop_needs() -> None:
+    shop = MANIFEST.names("shop")
+    assert not set(shop) & set(MANIFEST.of_cluster)
+    assert "data" not in MANIFEST.roots_of(MANIFEST.of_cluster)
+    assert MANIFEST.roots_of(shop) == ("node", "data"), "the node's root holds the keys that verify the other"
 
 
 def test_every_file_of_ours_that_a_recipe_needs_is_there() -> None:
