@@ -1,0 +1,1 @@
+"""The rules of money. No framework, no network, no clock."""
