@@ -93,7 +93,7 @@ def _conclude(helm: Helm, canary: int | None) -> Decision:
     return replace(
         decision,
         statuses=tell(helm.world, decision, helm.story.statuses),
-        shares=shares(helm.world, decision),
+        shares=shares(helm.world, decision, helm.whole),
         events=tuple(helm.story.events),
         forget=forgotten(helm.world, decision, helm.target),
         active=canary is not None and helm.stable is not None,
@@ -139,17 +139,22 @@ def _scales(helm: Helm, canary: int | None) -> dict[int, int]:
         if attempt.phase is Phase.ROLLING_BACK:
             scales[canary] = helm.world.pods_of(canary).wanted
         else:
-            ahead = helm.pods_ahead or helm.needed(helm.following(attempt, attempt.weight.wanted))
+            weight = attempt.weight.wanted
+            ahead = helm.pods_ahead or helm.needed(helm.prepared_for(weight, helm.following(attempt, weight)))
             scales[canary] = max(ahead, _floor(helm, canary))
     return scales
 
 
 def _moved(helm: Helm, canary: int | None) -> int:
-    """Pods that the canary took over where steps are shares of replicas, since there are no requests to weigh."""
-    if canary is None or helm.spec.service_ports:
+    """Pods whose work the canary's took over, where steps are shares of replicas, since there are no requests to weigh.
+
+    Each of stable's goes when one of the canary's is ready, so there are never fewer than all. An autoscaler's are left
+    to it: the canary has rather less than its share than stable's pods are counted wrong.
+    """
+    if canary is None or helm.spec.service_ports or helm.spec.autoscaling is not None:
         return 0
     wanted = helm.attempt(canary).weight.wanted
-    return helm.needed(wanted) if wanted else 0
+    return min(helm.needed(wanted), helm.world.pods_of(canary).ready) if wanted else 0
 
 
 def _floor(helm: Helm, canary: int) -> int:

@@ -79,8 +79,14 @@ class Helm:
         seen = self.live.weights.get(canary, 0)
         started = attempt.phase is not Phase.STARTING
         there = self.live.weights and seen == attempt.weight.wanted and self.extras(canary) == _extras_of(self.live)
-        if started and there and self.world.mesh.settled:
+        if started and there and self.world.mesh.settled and self.has_its_share(canary, attempt):
             self.story.verify(canary)
+
+    def has_its_share(self, canary: int, attempt: Attempt) -> bool:
+        """Whether its weight is true. Without routes it is a share of replicas: true once so many are ready."""
+        if self.spec.service_ports:
+            return True
+        return self.world.pods_of(canary).ready >= self.needed(attempt.weight.wanted or 1)
 
     def finish_going_back(self, canary: int, attempt: Attempt) -> None:
         """End the attempt once no caller can send it anything."""
@@ -118,8 +124,19 @@ class Helm:
 
     def needed(self, weight: int) -> int:
         """Replicas for so many percent of the traffic."""
-        stable_wanted = self.world.pods_of(self.stable).wanted
-        return capacity.needed(capacity.full(self.spec, stable_wanted), weight)
+        return capacity.needed(self.whole, weight)
+
+    @property
+    def whole(self) -> int:
+        """Replicas for all of it."""
+        return capacity.full(self.spec, self.world.pods_of(self.stable).wanted)
+
+    def prepared_for(self, weight: int, following: int) -> int:
+        """The weight for which a canary with `weight` has pods: `following`, so that no step waits for pods.
+
+        Without routes each pod works as soon as it is there, so there are never more than for its share.
+        """
+        return following if self.spec.service_ports or not weight else weight
 
 
 def _extras_of(routing: Routing) -> Extras:

@@ -70,8 +70,8 @@ def _shift(helm: Helm, canary: int, attempt: Attempt) -> None:
     weight = attempt.weight.wanted
     following = helm.following(attempt, weight)
     pods = helm.world.pods_of(canary)
-    helm.pods_ahead = helm.needed(100 if weight == 0 else following)
-    if helm.stable is not None and (harm := _harm(helm, attempt, pods)):
+    helm.pods_ahead = helm.needed(100 if weight == 0 else helm.prepared_for(weight, following))
+    if helm.stable is not None and (harm := _harm(helm, canary, attempt)):
         helm.go_back(canary, Phase.ROLLED_BACK, harm)
     elif weight == 100:
         if _serves(helm, pods) and _held(helm, attempt, only_for="blueGreen"):
@@ -103,9 +103,9 @@ def _try_step(helm: Helm, canary: int, attempt: Attempt, following: int, pods: P
         helm.go_back(canary, Phase.ROLLED_BACK, reason)
 
 
-def _harm(helm: Helm, attempt: Attempt, pods: Pods) -> str:
+def _harm(helm: Helm, canary: int, attempt: Attempt) -> str:
     """Why it must not keep its traffic; empty where nothing says so."""
-    weight = attempt.weight.wanted
+    weight, pods = attempt.weight.wanted, helm.world.pods_of(canary)
     if verdict := _verdict_against(helm, attempt):
         since = moment(attempt.weight_since or attempt.started_at)
         lasted = (helm.world.now - since).total_seconds()
@@ -114,6 +114,9 @@ def _harm(helm: Helm, attempt: Attempt, pods: Pods) -> str:
         return f"its containers restarted {pods.restarts} times: {_trouble(pods)}"
     if weight > 0 and pods.ready == 0:
         return f"no pod of it is ready any more: {_trouble(pods)}"
+    since, within = attempt.weight_since or attempt.started_at, helm.rollout.progress_deadline
+    if attempt.verified_since is None and not helm.has_its_share(canary, attempt) and helm.late(since, within):
+        return f"only {pods.ready} of {helm.needed(weight)} pods for {weight} % ready within {within}: {_trouble(pods)}"
     return ""
 
 

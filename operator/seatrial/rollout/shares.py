@@ -4,18 +4,16 @@ Nobody routes such work, so each pod holds itself back: it is told how much of w
 that are alike, the revisions then have the shares that their weights say, and together they do as much as stable alone.
 """
 
-from seatrial.rollout.capacity import full
 from seatrial.rollout.world import Decision, PodShare, World
 
 
-def shares(world: World, decision: Decision) -> dict[int, PodShare]:
+def shares(world: World, decision: Decision, whole: int) -> dict[int, PodShare]:
     """By revision, for its pods.
 
-    Of weight w and n pods, where N pods do all the work, each does w·N/n percent: n pods at that rate do w percent of
+    Of weight w and n pods, where N pods do all the work (`whole`), each does w·N/n percent: n pods at that rate do w percent of
     what N pods can. Any weight is at least 1, so that no share is lost to rounding, and none is exactly 0.
     """
     wanted = {n: max(decision.scales.get(n, 0), world.pods_of(n).wanted) for n in decision.statuses}
-    whole = full(world.service.spec, wanted.get(decision.stable, 0) if decision.stable is not None else 0)
     roles = {decision.stable: "stable", decision.canary: "canary"}
     return {
         number: PodShare(roles.get(number, "kept"), _each(decision.routing.weights.get(number, 0), whole, pods))

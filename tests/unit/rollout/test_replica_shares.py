@@ -1,0 +1,116 @@
+"""A service without ports: its steps are shares of replicas, and a pod works as soon as it is there."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seatrial.api.revision import Phase
+from seatrial.rollout.world import Pods
+from support.sea import Sea, a_service
+
+PARTS = {25: 1, 50: 2, 100: 4}
+
+
+def a_consumer(**spec: Any) -> Sea:
+    """At rest, with a stable revision."""
+    rollout = {"steps": [25, 50], "hold": "5s", "progressDeadline": "30s"}
+    return Sea(a_service(**{"port": None, "expose": [], "rollout": rollout} | spec), ready_after=2).sail()
+
+
+def counts(sea: Sea) -> tuple[int, int]:
+    """Pods of stable and canary."""
+    return sea.pods[1].wanted, sea.pods[2].wanted
+
+
+def test_a_canary_has_the_pods_of_its_step_and_no_more() -> None:
+    sea = a_consumer()
+    sea.change("two")
+    for weight, pods in PARTS.items():
+        while sea.revisions.get(2) is None or sea.revisions[2].status.attempt is None or wanted(sea) < weight:
+            sea.look()
+        for _ in range(4):
+            sea.look()
+        assert counts(sea) == (4 - pods, pods)
+
+
+def wanted(sea: Sea) -> int:
+    """Weight of revision 2."""
+    attempt = sea.revisions[2].status.attempt
+    return attempt.weight.wanted if attempt else 0
+
+
+def test_a_step_is_held_from_when_its_pods_are_ready() -> None:
+    sea = a_consumer()
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    sea.ready_after = 10
+    while wanted(sea) < 50:
+        sea.look()
+    for _ in range(9):
+        sea.look()
+        assert wanted(sea) == 50
+        attempt = sea.revisions[2].status.attempt
+        assert attempt is not None
+        assert attempt.verified_since is None
+
+
+def test_pods_of_a_step_that_never_get_ready_take_it_back() -> None:
+    sea = a_consumer()
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    sea.ready_after = 1000
+    sea.until(Phase.ROLLED_BACK, 2)
+    assert "1 of 2 pods for 50 % ready within 30s" in sea.revisions[2].status.message
+    sea.sail()
+    assert counts(sea) == (4, 0)
+
+
+def test_a_pod_lost_in_the_middle_of_a_step_takes_nothing_back() -> None:
+    sea = a_consumer(rollout={"steps": [50], "hold": "60s", "progressDeadline": "5s"})
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    for _ in range(10):
+        sea.look()
+    sea.pods[2] = Pods(wanted=2, ready=1)
+    sea.ages[2] = -5
+    for _ in range(3):
+        sea.look()
+    assert sea.phase(2) is Phase.SHIFTING
+
+
+def test_pods_that_an_autoscaler_gave_to_stable_stay_until_the_canary_has_as_many() -> None:
+    sea = a_consumer(autoscaling={"min": 2, "max": 10})
+    sea.pods[1] = Pods(wanted=6, ready=6)
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    for _ in range(4):
+        sea.look()
+    assert counts(sea) == (6, 2)
+    sea.until(Phase.SUCCEEDED, 2)
+    sea.sail()
+    assert counts(sea) == (0, 6)
+
+
+@pytest.mark.parametrize("image", ["two", "broken"])
+@given(
+    replicas=st.integers(1, 8),
+    steps=st.lists(st.integers(1, 99), unique=True, max_size=3).map(sorted),
+    ready_after=st.integers(0, 4),
+    deaths=st.lists(st.integers(0, 40), max_size=6),
+)
+@settings(deadline=None, max_examples=60)
+def test_there_are_never_fewer_ready_pods_than_the_service_asks_for(
+    image: str, replicas: int, steps: list[int], ready_after: int, deaths: list[int]
+) -> None:
+    rollout = {"steps": steps, "hold": "1s", "progressDeadline": "10s"}
+    service = a_service(port=None, expose=[], replicas=replicas, rollout=rollout)
+    sea = Sea(service, broken=frozenset({"broken"})).sail()
+    sea.ready_after = ready_after
+    sea.change(image)
+    for look in range(80):
+        sea.look(die_after=1 if look in deaths else None)
+        assert sum(p.ready for p in sea.pods.values()) >= replicas
+    assert sea.phase(2) is (Phase.SUCCEEDED if image == "two" else Phase.FAILED)
+    assert sum(p.wanted for p in sea.pods.values()) == replicas
