@@ -6,6 +6,8 @@ request has its own and tasks that a handler starts share their request's.
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
@@ -72,6 +74,17 @@ def begin(headers: Headers, *, timeout: float) -> RequestContext:
     )
     _current.set(context)
     return context
+
+
+@contextmanager
+def resume(request_id: str, *, timeout: float) -> Iterator[RequestContext]:
+    """Go on with what a request began, in a message that it led to: calls made here carry its id, and a deadline."""
+    context = RequestContext(request_id=request_id, deadline=time.monotonic() + timeout)
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)
 
 
 def _budget(headers: Headers, timeout: float) -> float:

@@ -24,10 +24,10 @@ class Metrics:
     """The metrics of one process, in a registry of its own so that two can live in one test."""
 
     def __init__(self, settings: Settings, lifecycle: Lifecycle) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
-        Info("service", "The process that serves.", registry=self._registry).info(
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        Info("service", "The process that serves.", registry=self.registry).info(
             {"name": settings.service, "revision": settings.revision, "pod": settings.pod}
         )
         self._served = Histogram(
@@ -35,16 +35,16 @@ class Metrics:
             "Time to answer requests.",
             ["method", "route", "status"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self._called = Histogram(
             "http_client_request_duration_seconds",
             "Time of calls to other services; outcome is a status code, or why there was none.",
             ["upstream", "method", "outcome"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
-        in_flight = Gauge("http_server_requests_in_flight", "Requests under way.", registry=self._registry)
+        in_flight = Gauge("http_server_requests_in_flight", "Requests under way.", registry=self.registry)
         in_flight.set_function(lambda: lifecycle.in_flight)
 
     def served(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -57,4 +57,4 @@ class Metrics:
 
     def render(self) -> bytes:
         """All of it in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

@@ -5,16 +5,23 @@ decides to sample nothing itself, which costs next to nothing. A caller's decisi
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 from fastapi.telemetry import TelemetryConfig
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+from opentelemetry.trace import Link, Span, SpanKind
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import Scope
 
+from chassis.events import Envelope
 from chassis.settings import Settings
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
@@ -43,6 +50,7 @@ class Telemetry:
 
             self._provider = TracerProvider(resource=resource)
             self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._provider.get_tracer("chassis")
 
     def for_server(self) -> TelemetryConfig:
         """Settings of FastAPI's own tracing: a span a request. Metrics and logs are the chassis'."""
@@ -59,6 +67,37 @@ class Telemetry:
         """Give calls of a client their spans and their trace context."""
         HTTPXClientInstrumentor.instrument_client(client, tracer_provider=self._provider)
 
+    def instrument_database(self, engine: AsyncEngine) -> None:
+        """Give statements of an engine their spans."""
+        SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, tracer_provider=self._provider)
+
+    @contextmanager
+    def publishing(self, envelope: Envelope) -> Iterator[None]:
+        """The span of publishing an event, linked to where it happened: that may be long ago, in another process."""
+        with self._tracer.start_as_current_span(
+            f"publish {envelope.event_type}",
+            kind=SpanKind.PRODUCER,
+            links=_link(envelope),
+            attributes=_of_message(envelope, "send"),
+        ):
+            yield
+
+    @contextmanager
+    def handling(self, envelope: Envelope, consumer: str) -> Iterator[Span]:
+        """The span of handling an event: the root of a trace of its own, linked to where the event happened.
+
+        Linked and not its child: one event has many handlers, some hours later, and a trace of all of them would never
+        end. A handler fails without an exception that leaves this block, so it says so on the span.
+        """
+        with self._tracer.start_as_current_span(
+            f"process {envelope.event_type}",
+            context=Context(),
+            kind=SpanKind.CONSUMER,
+            links=_link(envelope),
+            attributes={**_of_message(envelope, "process"), "messaging.consumer.group.name": consumer},
+        ) as span:
+            yield span
+
     def shutdown(self) -> None:
         """Send what is left. Blocks for as long as the exporter's timeout."""
         self._provider.shutdown()
@@ -66,3 +105,19 @@ class Telemetry:
 
 def _is_probe(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["path"] in PROBES
+
+
+def _link(envelope: Envelope) -> list[Link]:
+    happened = envelope.span_context
+    return [Link(happened)] if happened else []
+
+
+def _of_message(envelope: Envelope, operation: str) -> dict[str, str]:
+    """Attributes of a message by OpenTelemetry's semantic conventions of messaging."""
+    return {
+        "messaging.system": "nats",
+        "messaging.destination.name": envelope.subject,
+        "messaging.operation.type": operation,
+        "messaging.message.id": envelope.event_id,
+        "messaging.message.conversation_id": envelope.metadata.correlation_id,
+    }
