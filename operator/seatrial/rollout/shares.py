@@ -10,8 +10,8 @@ from seatrial.rollout.world import Decision, PodShare, World
 def shares(world: World, decision: Decision, whole: int) -> dict[int, PodShare]:
     """By revision, for its pods.
 
-    Of weight w and n pods, where N pods do all the work (`whole`), each does w·N/n percent: n pods at that rate do w percent of
-    what N pods can. Any weight is at least 1, so that no share is lost to rounding, and none is exactly 0.
+    Of weight w and n pods, where N pods do all the work (`whole`), each does w·N/n percent: at that rate n pods do w
+    percent of what N pods can. Any weight is at least 1, so that no share is lost to rounding, and none is exactly 0.
     """
     wanted = {n: max(decision.scales.get(n, 0), world.pods_of(n).wanted) for n in decision.statuses}
     roles = {decision.stable: "stable", decision.canary: "canary"}
