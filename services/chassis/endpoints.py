@@ -23,6 +23,9 @@ def platform(lifecycle: Lifecycle, numbers: Metrics) -> APIRouter:
     @routes.get("/readyz")
     async def read_readiness() -> Response:
         """Whether to send requests here. Other services aren't asked: their outage must not take this one away too."""
+        if not lifecycle.started:
+            problem = Problem(503, "This process waits for its database.", kind="starting")
+            return problem.response("/readyz")
         if not lifecycle.ready:
             return Problem(503, "This process is ending; another one takes over.", kind="ending").response("/readyz")
         return PlainTextResponse("ok\n")

@@ -23,12 +23,19 @@ class Lifecycle:
         self._started = False
         self._draining_since: float | None = None
         self._last_end = clock()
+        self._on_drain: list[Callable[[], None]] = []
         self.in_flight = 0
+        self.failed = False
 
     @property
     def ready(self) -> bool:
         """Whether callers should send requests here."""
         return self._started and not self.draining
+
+    @property
+    def started(self) -> bool:
+        """Whether everything that requests need was there once."""
+        return self._started
 
     @property
     def draining(self) -> bool:
@@ -43,6 +50,20 @@ class Lifecycle:
         """The process was asked to end. Asking again changes nothing."""
         if self._draining_since is None:
             self._draining_since = self._clock()
+
+    def on_drain(self, act: Callable[[], None]) -> None:
+        """Do this in the event loop once the process was asked to end."""
+        self._on_drain.append(act)
+
+    def announce_drain(self) -> None:
+        """The event loop has noticed that the process is to end."""
+        for act in self._on_drain:
+            act()
+
+    def fail(self) -> None:
+        """The process can't do its work any more: it ends as if asked to, but with an error."""
+        self.failed = True
+        self.begin_drain()
 
     def begin_request(self) -> None:
         """A request is under way from now on."""

@@ -43,6 +43,7 @@ class _Server(uvicorn.Server):
         """Look, ten times a second, whether it is time to stop listening."""
         if self._lifecycle.draining and not self._draining_said:
             self._draining_said = True
+            self._lifecycle.announce_drain()
             _log.info("draining", extra={"inFlight": self._lifecycle.in_flight})
         if self._lifecycle.may_stop():
             left = self._lifecycle.time_left()
@@ -75,6 +76,8 @@ def run(app: ASGIApp, settings: Settings, lifecycle: Lifecycle) -> None:
     gc.set_threshold(20_000, 20, 20)
     _log.info("listening on port %d", port, extra={"port": port, "faults": settings.faults})
     _Server(config, lifecycle).run(sockets=[listener])
+    if lifecycle.failed:
+        sys.exit(1)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -4,19 +4,24 @@ A service's ``__main__`` makes a ``Service``, names whom it calls, gives it its 
 
     service = Service(load(OrdersSettings), title="Orders")
     catalog = service.upstream("catalog", settings.catalog_url)
+    database = service.database(settings.database_url, migrations="orders")
     service.offer(http.router(application))
     service.run()
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
-from chassis import endpoints, logs, problems, server
+from chassis import endpoints, logs, migrations, problems, server
+from chassis.background import Background, Run, Until
+from chassis.database import Database, DatabaseUnavailable
 from chassis.faults import FaultInjection
 from chassis.inbound import Inbound
 from chassis.lifecycle import Lifecycle
@@ -25,6 +30,12 @@ from chassis.outbound import Upstream
 from chassis.problems import ProblemDetails
 from chassis.settings import Settings
 from chassis.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+
+_OPENING_SECONDS = 2.0
+"""So long a start waits for its database before it serves without being ready."""
+_AGAIN_SECONDS = 0.5
 
 
 class Service:
@@ -39,6 +50,8 @@ class Service:
         )
         self._metrics = Metrics(settings, self._lifecycle)
         self._upstreams: list[Upstream] = []
+        self._databases: list[tuple[Database, str]] = []
+        self._background = Background(self._lifecycle)
         self._api = FastAPI(
             title=title,
             description=description,
@@ -69,6 +82,24 @@ class Service:
         self._upstreams.append(upstream)
         return upstream
 
+    def database(self, url: SecretStr | None, *, migrations: str) -> Database:
+        """The database of this service; it isn't ready before that answers.
+
+        ``migrations`` is the package whose migrations it has. On SQLite they are run at the start; on Postgres
+        ``python -m chassis migrate`` has done so before.
+        """
+        database = Database(url, application=self._settings.pod, connections=self._settings.database_connections)
+        self._databases.append((database, migrations))
+        return database
+
+    def background(self, name: str, run: Run, *, until: Until = "drain") -> None:
+        """Do this beside the requests, until the drain begins or until the last request is over.
+
+        ``run`` gets an event that is set when it shall end, and is given what is left of the drain to finish. When it
+        ends before, or with an error, the process ends.
+        """
+        self._background.add(name, run, until=until)
+
     def offer(self, *routers: APIRouter) -> None:
         """Serve these routes. Routers name full paths, which is how they stand in logs and metrics."""
         for router in routers:
@@ -85,8 +116,43 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        self._lifecycle.start()
+        opening = asyncio.create_task(self._open())
+        opening.add_done_callback(self._opened)
+        await asyncio.wait({opening}, timeout=_OPENING_SECONDS)
         yield
+        opening.cancel()
+        await asyncio.wait({opening})
+        await self._background.end()
         for upstream in self._upstreams:
             await upstream.close()
+        for database, _package in self._databases:
+            await database.close()
         await asyncio.to_thread(self._telemetry.shutdown)
+
+    async def _open(self) -> None:
+        """Become ready once everything that requests need is there."""
+        for database, package in self._databases:
+            await _await_database(database, package)
+        self._background.start()
+        self._lifecycle.start()
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        if not opening.cancelled() and (error := opening.exception()) is not None:
+            _log.critical("the database can't be used, and the process ends", exc_info=error)
+            self._lifecycle.fail()
+
+
+async def _await_database(database: Database, package: str) -> None:
+    if database.dialect == "sqlite":
+        await migrations.migrate(database, package, patience=0)
+    said = False
+    while True:
+        try:
+            await database.check()
+        except DatabaseUnavailable as error:
+            if not said:
+                _log.warning("waiting for the database", extra={"cause": repr(error.__cause__)})
+                said = True
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return

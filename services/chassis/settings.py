@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import Literal, NoReturn, TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.durations import Duration
@@ -43,6 +43,13 @@ class Settings(BaseSettings):
     """Least time to go on serving after SIGTERM, while callers learn that this pod is leaving."""
     shutdown_drain: Duration = 25.0
     """Most time between SIGTERM and the end."""
+
+    database_url: SecretStr | None = None
+    """``postgresql+asyncpg://role:password@host/database``; without it a SQLite database in memory."""
+    database_connections: int = Field(8, ge=1)
+    """Connections to Postgres, and so transactions at a time, of this process."""
+    broker_url: str | None = None
+    """``nats://host:4222``; without it no events leave or arrive."""
 
     faults: Literal["enabled", "disabled"] = "disabled"
     """Whether callers may ask for delays and errors by header, and ``FAULT`` counts: in tests only."""

