@@ -68,11 +68,10 @@ def build_step(app: App) -> Step:
     return Step(f"Build {app.image}", lambda progress: build(app, progress), lambda: _image_id(app.image) != "")
 
 
-def load_step(apps: Sequence[App]) -> Step:
+def load_step(names: Sequence[str]) -> Step:
     """Bring images into the node."""
-    names = [app.image for app in apps]
     return Step(
-        f"Load {', '.join(app.name for app in apps)} into the node",
+        f"Load {', '.join(name.partition(':')[0].rpartition('/')[2] for name in names)} into the node",
         lambda progress: _load(names, progress),
         lambda: images_loaded(names),
     )

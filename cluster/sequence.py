@@ -14,13 +14,14 @@ from cluster.bench import show_times
 from cluster.cache import cache_root
 from cluster.commands import Failure, Progress, command, probe
 from cluster.host import CONTEXT, GATEWAY_PORT, read_facts
-from cluster.images import Mode, decide, image_steps, load_manifest
+from cluster.images import Mode, decide, image_steps, load_manifest, shop_image_steps
 from cluster.istio import istio_steps
 from cluster.kind import delete_cluster, kind_steps
 from cluster.kubectl import ask, kubectl
 from cluster.metrics import metrics_steps
 from cluster.releases import Release, ready_step, release_step
 from cluster.steps import Outcome, Step, run_steps
+from cluster.volumes import STORAGE_CLASS, volumes_step
 
 SYSTEM_NAMESPACE = "seatrial-system"
 SHOP_NAMESPACE = "shop"
@@ -93,7 +94,7 @@ def operator_steps() -> list[Step]:
     release = Release("seatrial", SYSTEM_NAMESPACE, CHARTS / "seatrial", values)
     return [
         apps.build_step(app),
-        apps.load_step([app]),
+        apps.load_step([app.image]),
         Step(f"Namespace {SYSTEM_NAMESPACE}", _restrict, _is_restricted),
         release_step(release),
         ready_step("Operator and janitor are ready", SYSTEM_NAMESPACE, "deployments", "Available"),
@@ -110,13 +111,15 @@ def shop(console: Console, chosen: argparse.Namespace) -> int:  # noqa: ARG001 -
 def shop_steps() -> list[Step]:
     """Give the steps that end with a shop that serves."""
     services = apps.services()
-    release = Release("shop", SHOP_NAMESPACE, CHARTS / "shop", (("image.tag", services[0].tag),))
+    values = (("image.tag", services[0].tag), ("storage.className", STORAGE_CLASS))
     return [
+        *shop_image_steps(),
         *(apps.build_step(service) for service in services),
-        apps.load_step(services),
+        apps.load_step([*(service.image for service in services), *load_manifest().names("shop")]),
         Step("Manage the namespace shop", _manage, _is_managed),
-        release_step(release),
-        ready_step("The shop's services are ready", SHOP_NAMESPACE, "meshservices", "Ready"),
+        volumes_step(SHOP_NAMESPACE, {"data-postgres-0": "2Gi", "data-nats-0": "1Gi"}),
+        release_step(Release("shop", SHOP_NAMESPACE, CHARTS / "shop", values)),
+        ready_step("The shop's services are ready", SHOP_NAMESPACE, "meshservices", "Ready", within=180),
     ]
 
 

@@ -65,16 +65,54 @@ def test_one_try_has_time_for_a_whole_call_behind_it(outer: str, inner: str) -> 
     assert seconds(per_try) > seconds(shop[inner].spec.traffic.timeout)
 
 
+def of_kind(kind: str, *values: str) -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["name"]: one for one in rendered(*values) if one["kind"] == kind}
+
+
 def test_all_pods_of_orders_have_one_key() -> None:
-    [secret] = [one for one in rendered() if one["kind"] == "Secret"]
-    [source] = services()["orders"].spec.env_from
-    assert source.secret_ref
-    assert source.secret_ref.name == secret["metadata"]["name"]
+    secret = of_kind("Secret")["orders-reference-key"]
+    assert secret["metadata"]["name"] in secrets_of("orders")
     assert "REFERENCE_KEY" in secret["data"]
-    assert not [one for one in rendered("referenceKey.existingSecret=mine") if one["kind"] == "Secret"]
-    [source] = services("referenceKey.existingSecret=mine")["orders"].spec.env_from
-    assert source.secret_ref
-    assert source.secret_ref.name == "mine"
+    assert "orders-reference-key" not in of_kind("Secret", "referenceKey.existingSecret=mine")
+    assert "mine" in secrets_of("orders", "referenceKey.existingSecret=mine")
+
+
+def secrets_of(name: str, *values: str) -> set[str]:
+    return {source.secret_ref.name for source in services(*values)[name].spec.env_from if source.secret_ref}
+
+
+def test_each_role_of_the_database_has_a_password_of_its_own() -> None:
+    secrets = {name: one["stringData"] for name, one in of_kind("Secret").items() if name.endswith("-database")}
+    passwords = {one["PASSWORD"] for one in secrets.values()}
+    assert len(passwords) == len(secrets) > 1
+    assert min(map(len, passwords)) >= 32
+    mounted = of_kind("StatefulSet")["postgres"]["spec"]["template"]["spec"]["volumes"]
+    [roles] = [volume["projected"]["sources"] for volume in mounted if volume["name"] == "roles"]
+    assert {role["secret"]["name"] for role in roles} == set(secrets), "Postgres makes these roles and no others"
+    assert not [name for name in of_kind("Secret", "passwords.create=false") if name.endswith("-database")]
+
+
+@pytest.mark.parametrize(("keeper", "port"), [("postgres", "5432"), ("nats", "4222"), ("valkey", "6379")])
+def test_a_data_service_lets_in_those_who_call_it_and_nobody_else(keeper: str, port: str) -> None:
+    policy = of_kind("AuthorizationPolicy", "valkey.callers={catalog}")[keeper]["spec"]
+    [rule] = policy["rules"]
+    callers = {principal.rpartition("/")[2] for principal in rule["from"][0]["source"]["principals"]}
+    calling = {name for name, one in services().items() if keeper in {call.service for call in one.spec.security.calls}}
+    assert calling <= callers <= {"orders", "inventory", "payments", "shipping", "notifications", "catalog"}
+    assert rule["to"] == [{"operation": {"ports": [port]}}]
+    assert "rules" not in of_kind("AuthorizationPolicy")["valkey"]["spec"], "nobody needs it yet"
+
+
+@pytest.mark.parametrize("keeper", ["postgres", "nats", "valkey"])
+def test_a_data_service_has_no_more_rights_than_a_restricted_pod(keeper: str) -> None:
+    found = {**of_kind("StatefulSet"), **of_kind("Deployment")}[keeper]["spec"]["template"]["spec"]
+    assert found["securityContext"]["runAsNonRoot"] is True
+    assert found["automountServiceAccountToken"] is False
+    [container] = found["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    [port] = of_kind("Service")[keeper]["spec"]["ports"]
+    assert port["appProtocol"] == "tcp", "its server speaks first, or nobody looks for HTTP in it"
 
 
 def test_a_collector_is_called_and_told_of() -> None:

@@ -11,6 +11,59 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- default "orders-reference-key" .Values.referenceKey.existingSecret }}
 {{- end }}
 
+{{/* The services that keep data, and whom the broker lets in; each has a database and a role of its name. */}}
+{{- define "shop.withData" -}}
+orders inventory payments shipping notifications
+{{- end }}
+
+{{/* What a service needs that has a database and takes part in events: (dict "name" "orders" "secrets" (list "more")). */}}
+{{- define "shop.data" -}}
+envFrom:
+- secretRef: {name: {{ .name }}-database}
+{{- range .secrets }}
+- secretRef: {name: {{ . }}}
+{{- end }}
+# It waits for Postgres, which may be starting at this moment.
+migrate: {command: [python, -m, chassis, migrate, {{ .name }}], timeout: 3m}
+{{- end }}
+
+{{/* Two entries of `calls` that go with it. */}}
+{{- define "shop.callsData" -}}
+- service: postgres
+- service: nats
+{{- end }}
+
+{{/* A data service's pod: labels, what the mesh is told, and as few rights as Pod Security's level restricted wants. */}}
+{{- define "shop.dataLabels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "shop.dataAnnotations" -}}
+kubectl.kubernetes.io/default-container: {{ . }}
+sidecar.istio.io/proxyCPU: 10m
+sidecar.istio.io/proxyMemory: 48Mi
+{{- end }}
+
+{{- define "shop.dataPodSecurity" -}}
+{runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, fsGroupChangePolicy: OnRootMismatch, seccompProfile: {type: RuntimeDefault}}
+{{- end }}
+
+{{- define "shop.dataSecurity" -}}
+{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+{{- end }}
+
+{{/* The claim of a StatefulSet, (dict "root" $ "size" "2Gi"). */}}
+{{- define "shop.claim" -}}
+metadata: {name: data}
+spec:
+  accessModes: [ReadWriteOnce]
+  {{- with .root.Values.storage.className }}
+  storageClassName: {{ . }}
+  {{- end }}
+  resources: {requests: {storage: {{ .size }}}}
+{{- end }}
+
 {{/* The part of a MeshService's spec that all services have: (dict "root" $ "name" "orders"). */}}
 {{- define "shop.process" -}}
 {{- $values := index .root.Values .name -}}
@@ -26,6 +79,9 @@ env:
   SHUTDOWN_SETTLE: 1s
   SHUTDOWN_DRAIN: 20s
   FAULTS: {{ .root.Values.faults }}
+  {{- if has .name (splitList " " (include "shop.withData" .)) }}
+  BROKER_URL: nats://nats:4222
+  {{- end }}
   {{- if .root.Values.collector.name }}
   OTEL_EXPORTER_OTLP_ENDPOINT: {{ include "shop.collectorUrl" .root }}
   {{- end }}
@@ -41,6 +97,9 @@ podTemplate:
   spec:
     containers:
     - {name: app, securityContext: {readOnlyRootFilesystem: true}}
+    {{- with .containers }}
+    {{- . | nindent 4 }}
+    {{- end }}
 traffic: {{- toYaml $values.traffic | nindent 2 }}
 {{- with $values.rollout }}
 rollout: {{- toYaml . | nindent 2 }}
