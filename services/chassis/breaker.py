@@ -1,8 +1,8 @@
 """Circuit breaker: stops calling what keeps failing, so that callers get their fallback at once and it can recover.
 
-Closed, calls pass; so many failures within so many seconds open it,
-whatever succeeded in between. Open, every call is refused for a while. Then one
-probe at a time may pass, and enough of them in a row close it again; one that fails opens it for the whole while.
+Closed, calls pass; so many failures within so many seconds open it, whatever succeeded in between. Open, every call is
+refused for a while. Then one probe at a time may pass, and enough of them in a row close it again; one that fails opens
+it for the whole while.
 
 Not around calls to a service's own database: there is no fallback for it, and the pool bounds the calls already. Not
 instead of a deadline: a call that hangs is no failure before it ends.
