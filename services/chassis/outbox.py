@@ -1,0 +1,86 @@
+"""Events leave by way of the database: written in the transaction of the change that they tell of, published after it.
+
+A change without its event, or an event without its change, can't happen: there is one commit. ``Relay`` publishes what
+was committed, at least once, and in order for each aggregate. The same event has the same id each time, so the broker
+drops what it keeps already, and an inbox drops the rest.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, event, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.database import Timestamp, metadata
+from chassis.events import Envelope
+
+TABLES: Final = metadata()
+OUTBOX: Final = Table(
+    "outbox",
+    TABLES,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("aggregate_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("added_at", Timestamp, nullable=False),
+    Index(None, "aggregate_id", "position"),
+)
+SEQUENCES: Final = Table(
+    "outbox_sequences",
+    TABLES,
+    Column("aggregate_id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)
+_ANNOUNCED: Final = "outbox announced"
+
+
+class Outbox:
+    """Where a service puts its events. ``announce`` is called after each commit that put one there."""
+
+    def __init__(self, announce: Callable[[], None] | None = None) -> None:
+        self._announce = announce
+
+    async def add(self, session: AsyncSession, envelope: Envelope, *, aggregate_id: str) -> None:
+        """Publish an event once, and only if, this transaction commits; after all earlier ones of its aggregate.
+
+        Transactions that tell of the same aggregate wait for one another from here to their end, so that the order in
+        which they are numbered is the order in which they commit.
+        """
+        sequence = await _next_sequence(session, aggregate_id)
+        numbered = envelope.model_copy(
+            update={"metadata": envelope.metadata.model_copy(update={"sequence": sequence})},
+        )
+        await session.execute(
+            insert(OUTBOX).values(
+                event_id=envelope.event_id,
+                aggregate_id=aggregate_id,
+                subject=envelope.subject,
+                message=numbered.to_bytes().decode(),
+                added_at=datetime.now(UTC),
+            )
+        )
+        self._announce_after_commit(session)
+
+    def _announce_after_commit(self, session: AsyncSession) -> None:
+        announce = self._announce
+        if announce is None or session.info.get(_ANNOUNCED):
+            return
+        session.info[_ANNOUNCED] = True
+
+        def committed(_: Any) -> None:  # noqa: ANN401 - as the event gives it
+            announce()
+
+        event.listen(session.sync_session, "after_commit", committed)
+
+
+async def _next_sequence(session: AsyncSession, aggregate_id: str) -> int:
+    kind = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    numbering = kind.insert(SEQUENCES).values(aggregate_id=aggregate_id, sequence=1)
+    one_more = numbering.on_conflict_do_update(
+        index_elements=[SEQUENCES.c.aggregate_id], set_={"sequence": SEQUENCES.c.sequence + 1}
+    )
+    sequence: int = (await session.execute(one_more.returning(SEQUENCES.c.sequence))).scalar_one()
+    return sequence

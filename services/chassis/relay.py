@@ -1,0 +1,218 @@
+"""The outbox' other end: publishes what was committed, and forgets it once the broker keeps it.
+
+Any number of processes may do so at once. A pass takes whole aggregates: it locks the oldest event of each, skipping
+what another process has locked, and may then publish those behind it too, for the next one doesn't become the oldest
+before this transaction ends. Within an aggregate one event waits until the broker keeps the one before; aggregates
+don't wait for one another. A process that dies frees its locks, and what it had published but not forgotten is
+published again under the same id.
+
+A commit of this process starts a pass at once. Those of others are found by looking, four times a second: NOTIFY would
+tell, but takes a lock of the whole database at every commit.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol, TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from sqlalchemy import Row, Select, delete, exists, func, select
+
+from chassis.broker import BrokerUnavailableError
+from chassis.database import Database, DatabaseUnavailable
+from chassis.events import Envelope, MalformedError
+from chassis.outbox import OUTBOX
+from chassis.retry import Backoff
+from chassis.share import Share
+
+_log = logging.getLogger(__name__)
+
+_BATCH: Final = 500
+_LOOK_SECONDS: Final = 0.25
+_MEASURE_SECONDS: Final = 5.0
+_PASS_SECONDS: Final = 10.0
+"""After which a pass begins no more: a transaction mustn't stay open for long."""
+_Waiting: TypeAlias = Row[int, str, str, str, str, datetime]
+"""A row of the outbox."""
+_DELAYS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Publisher(Protocol):
+    """What a relay needs of a broker; see ``chassis.broker.Broker``."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be talked to now."""
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Publish an event and wait until it is kept. Raises ``BrokerUnavailableError``."""
+
+    async def send(self, subject: str, data: bytes, *, message_id: str) -> None:
+        """The same for bytes."""
+
+
+class RelayMetrics:
+    """How far behind the outbox is."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.backlog = Gauge("outbox_events", "Events that wait to be published.", registry=registry)
+        self.age = Gauge("outbox_age_seconds", "Age of the oldest event that waits.", registry=registry)
+        self.published = Counter("outbox_published", "Events that the broker keeps.", registry=registry)
+        self.failures = Counter("outbox_failures", "Passes that could not be finished.", registry=registry)
+        self.delay = Histogram(
+            "outbox_delay_seconds", "From the event to its publication.", buckets=_DELAYS, registry=registry
+        )
+
+
+class Relay:
+    """One process' part in publishing."""
+
+    def __init__(self, database: Database, broker: Publisher, *, share: Share, registry: CollectorRegistry) -> None:
+        self._database = database
+        self._broker = broker
+        self._share = share
+        self._metrics = RelayMetrics(registry)
+        self._wake = asyncio.Event()
+        self._next_measure = 0.0
+
+    def wake(self) -> None:
+        """Look now: there is something."""
+        self._wake.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publish until told to stop, and then what is left."""
+        backoff = Backoff(base=0.1, cap=5.0)
+        ending = asyncio.ensure_future(stopping.wait())
+        ending.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not stopping.is_set():
+                await self._sleep(await self._once(backoff))
+            while self._may_work() and await self.publish_some():
+                pass
+        except (BrokerUnavailableError, DatabaseUnavailable) as error:
+            _log.info("what is left in the outbox waits for another process", extra={"cause": str(error)})
+        finally:
+            ending.cancel()
+
+    async def publish_some(self) -> int:
+        """One pass; how many events the broker keeps now.
+
+        Raises ``BrokerUnavailableError`` when that isn't all that it tried, and ``DatabaseUnavailable``.
+        """
+        async with self._database.transaction() as session:
+            rows = (await session.execute(_oldest_of_each_aggregate())).all()
+            if not rows:
+                return 0
+            deadline = time.monotonic() + _PASS_SECONDS
+            chains = [_Chain(self._broker, chain, deadline) for chain in _by_aggregate(rows)]
+            await asyncio.gather(*(chain.publish() for chain in chains))
+            kept = [row for chain in chains for row in chain.kept]
+            await session.execute(delete(OUTBOX).where(OUTBOX.c.position.in_([row.position for row in kept])))
+        now = datetime.now(UTC)
+        for row in kept:
+            self._metrics.delay.observe((now - row.added_at).total_seconds())
+        self._metrics.published.inc(len(kept))
+        for chain in chains:
+            if chain.failure is not None:
+                raise chain.failure
+        return len(kept)
+
+    def _may_work(self) -> bool:
+        return self._broker.connected and not self._share.idle()
+
+    async def _once(self, backoff: Backoff) -> float:
+        """Do a pass if there is reason to, and give the seconds until the next."""
+        self._wake.clear()
+        if not self._may_work():
+            return _LOOK_SECONDS
+        started = time.monotonic()
+        try:
+            await self._measure()
+            published = await self.publish_some()
+        except (BrokerUnavailableError, DatabaseUnavailable) as error:
+            self._metrics.failures.inc()
+            _log.warning("events wait in the outbox", extra={"cause": str(error.__cause__ or error)})
+            return backoff.next()
+        backoff.reset()
+        if not published:
+            return _LOOK_SECONDS
+        # A canary publishes in its share of the time; what it leaves others find.
+        weight = self._share.weight() if self._share.part.held_back else 1.0
+        return (time.monotonic() - started) * (1 - weight) / weight
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    async def _measure(self) -> None:
+        if time.monotonic() < self._next_measure:
+            return
+        self._next_measure = time.monotonic() + _MEASURE_SECONDS
+        async with self._database.transaction() as session:
+            backlog, oldest = (await session.execute(select(func.count(), func.min(OUTBOX.c.added_at)))).one()
+        self._metrics.backlog.set(backlog)
+        self._metrics.age.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0)
+
+
+class _Chain:
+    """The events of one aggregate, each published when the broker keeps the one before."""
+
+    def __init__(self, broker: Publisher, rows: Sequence[_Waiting], deadline: float) -> None:
+        self.kept: list[_Waiting] = []
+        self.failure: BrokerUnavailableError | None = None
+        self._broker = broker
+        self._rows = rows
+        self._deadline = deadline
+
+    async def publish(self) -> None:
+        """Publish as many as go well in the time there is."""
+        for row in self._rows:
+            if self.kept and time.monotonic() > self._deadline:
+                return
+            try:
+                await self._send(row)
+            except BrokerUnavailableError as error:
+                self.failure = error
+                return
+            self.kept.append(row)
+
+    async def _send(self, row: _Waiting) -> None:
+        message: bytes = row.message.encode()
+        try:
+            envelope = Envelope.from_bytes(message)
+        except MalformedError:
+            # A newer revision of this service knows what it wrote; this one needn't.
+            await self._broker.send(row.subject, message, message_id=row.event_id)
+        else:
+            await self._broker.publish(envelope)
+
+
+def _oldest_of_each_aggregate() -> Select[int, str, str, str, str, datetime]:
+    """The oldest events of aggregates that no other process has taken, in order; PostgreSQL locks the very oldest."""
+    earlier = OUTBOX.alias("earlier")
+    is_oldest = ~exists().where(earlier.c.aggregate_id == OUTBOX.c.aggregate_id, earlier.c.position < OUTBOX.c.position)
+    taken = (
+        select(OUTBOX.c.aggregate_id)
+        .where(is_oldest)
+        .order_by(OUTBOX.c.position)
+        .limit(_BATCH)
+        .with_for_update(skip_locked=True)
+        .cte("taken")
+    )
+    return (
+        select(OUTBOX)
+        .join(taken, taken.c.aggregate_id == OUTBOX.c.aggregate_id)
+        .order_by(OUTBOX.c.position)
+        .limit(_BATCH)
+    )
+
+
+def _by_aggregate(rows: Sequence[_Waiting]) -> list[list[_Waiting]]:
+    chains: dict[str, list[_Waiting]] = {}
+    for row in rows:
+        chains.setdefault(row.aggregate_id, []).append(row)
+    return list(chains.values())
