@@ -1,0 +1,88 @@
+"""Reading the shop's databases: everything that the rules want, by queries that write nothing."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from demo.invariants.across import Priced, Row, Table, World
+from demo.invariants.finding import Finding
+from demo.invariants.inside import INSIDE
+
+_SHOWN = 20
+"""Rows that are told of a broken rule: a rule that is broken a thousand times is broken."""
+
+_SHIPMENTS = "SELECT order_id, status, updated_at < now() - make_interval(secs => $1) AS quiet FROM shipments"
+_RESERVATIONS = "SELECT order_id, status, updated_at < now() - make_interval(secs => $1) AS quiet FROM reservations"
+_ORDERS = """
+    SELECT id AS order_id, status, total AS amount, currency, updated_at < now() - make_interval(secs => $1) AS quiet
+    FROM orders
+"""
+_CHARGES = """
+    SELECT substr(stream, 8) AS order_id, last.type, last.quiet,
+           coalesce((intent.data->>'amount')::bigint, 0) AS amount, coalesce(intent.data->>'currency', '') AS currency
+    FROM (SELECT DISTINCT ON (stream) stream, type, recorded_at < now() - make_interval(secs => $1) AS quiet
+          FROM events WHERE stream LIKE 'charge/%' ORDER BY stream, version DESC) last
+    LEFT JOIN (SELECT stream, data FROM events WHERE type = 'ChargeIntended') intent USING (stream)
+"""
+_CHARGE_IS = {
+    "ChargeIntended": "intended",
+    "ChargeDeferred": "deferred",
+    "ChargeSettled": "charged",
+    "ChargeDeclined": "declined",
+    "RefundIntended": "refunding",
+    "Refunded": "refunded",
+    "ChargeCancelled": "cancelled",
+}
+
+
+async def read_world(urls: Mapping[str, str], grace: float) -> World:
+    """Read what the services say about orders: shipments first and orders last, against the flow."""
+    shipments = await _rows(urls.get("shipping"), _SHIPMENTS, grace)
+    charges = await _rows(urls.get("payments"), _CHARGES, grace)
+    reservations = await _rows(urls.get("inventory"), _RESERVATIONS, grace)
+    orders = await _rows(urls.get("orders"), _ORDERS, grace)
+    return World(
+        orders=Table({row["order_id"]: _priced(row, row["status"]) for row in orders or ()}, orders is not None),
+        charges=Table(
+            {row["order_id"]: _priced(row, _CHARGE_IS[row["type"]]) for row in charges or ()}, charges is not None
+        ),
+        reservations=Table({row["order_id"]: _plain(row) for row in reservations or ()}, reservations is not None),
+        shipments=Table({row["order_id"]: _plain(row) for row in shipments or ()}, shipments is not None),
+    )
+
+
+async def read_inside(database: str, url: str, grace: float) -> list[Finding]:
+    """Look for what breaks the rules within a database."""
+    found = []
+    async with _reading(url) as connection:
+        for rule in INSIDE.get(database, ()):
+            rows = await connection.fetch(f"{rule.broken} LIMIT {_SHOWN}", *([grace] if "$1" in rule.broken else []))
+            found += [Finding(f"{rule.name} ({database})", str(subject), str(detail)) for subject, detail in rows]
+    return found
+
+
+async def _rows(url: str | None, query: str, grace: float) -> list[asyncpg.Record] | None:
+    if url is None:
+        return None
+    async with _reading(url) as connection:
+        return list(await connection.fetch(query, grace))
+
+
+@asynccontextmanager
+async def _reading(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a connection on which all that is read belongs to one moment, and nothing can be written."""
+    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"), timeout=10)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+    finally:
+        await connection.close()
+
+
+def _plain(row: asyncpg.Record) -> Row:
+    return Row(status=row["status"], quiet=row["quiet"])
+
+
+def _priced(row: asyncpg.Record, status: str) -> Priced:
+    return Priced(status=status, quiet=row["quiet"], amount=row["amount"], currency=row["currency"])
