@@ -67,11 +67,15 @@ class Attempt:
 
     def __init__(self, era: int) -> None:
         self.era = era
-        self.failed = False
+        self.failed: bool | None = False
 
     def fail(self) -> None:
-        """The call failed without an exception, by an answer that says so."""
+        """The call failed, by an answer or by an exception that doesn't say so itself."""
         self.failed = True
+
+    def abstain(self) -> None:
+        """How the call went tells nothing about the other side: it never had a fair chance."""
+        self.failed = None
 
 
 class Breaker:
@@ -109,7 +113,7 @@ class Breaker:
         try:
             yield attempt
         except Exception as error:
-            self._report(attempt, failed=attempt.failed or failed(error))
+            self._report(attempt, failed=failed(error) if attempt.failed is False else attempt.failed)
             raise
         except BaseException:  # nobody waits for it any more
             self._report(attempt, failed=None)

@@ -1,19 +1,24 @@
 """Calls to other services: a total deadline, the headers that travel along, one span, and an answer or a problem.
 
 One try only. The mesh repeats what is safe to repeat, by the policy of the callee's MeshService, and it knows which
-pods are failing.
+pods are failing. A breaker and a bulkhead are for callers that can do without the answer: they say at once that there
+will be none. A breaker is per endpoint where the caller names one, since one that fails says little about the others.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from chassis import context
+from chassis.breaker import Attempt, Breaker
+from chassis.bulkhead import Bulkhead
 from chassis.metrics import Metrics
 from chassis.problems import Problem
 from chassis.telemetry import Telemetry
@@ -52,17 +57,40 @@ class UpstreamTimeout(Problem):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What may refuse a call before it is made: a breaker per endpoint, found by its name, and a bulkhead for all."""
+
+    breaker: Callable[[str], Breaker] | None = None
+    bulkhead: Bulkhead | None = None
+
+
+_FAIR_SECONDS: Final = 1.0
+"""A call that had less time than this and wasn't answered says nothing about the other side: whoever asks with a
+deadline of a millisecond must not open the breaker for all."""
+
+
 class Upstream:
     """Another service, by its name and base URL."""
 
-    def __init__(self, name: str, base_url: str, *, timeout: float, metrics: Metrics, telemetry: Telemetry) -> None:
+    def __init__(  # noqa: PLR0913 - what it is, and what of the service it uses
+        self,
+        name: str,
+        base_url: str,
+        *,
+        timeout: float,
+        metrics: Metrics,
+        telemetry: Telemetry,
+        guards: Guards | None = None,
+    ) -> None:
         self.name = name
+        self._guards = guards or Guards()
         self._timeout = timeout
         self._metrics = metrics
         self._client = httpx.AsyncClient(base_url=base_url, timeout=None, limits=_LIMITS, trust_env=False)  # noqa: S113 - see request
         telemetry.instrument(self._client)
 
-    async def request(
+    async def request(  # noqa: PLR0913 - what a request consists of
         self,
         method: str,
         path: str,
@@ -70,31 +98,49 @@ class Upstream:
         query: Query = (),
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        endpoint: str = "",
     ) -> httpx.Response:
         """Ask and return whatever the service answers, errors included.
 
         The call gets what is left of the time of the request being served. Raises ``UpstreamUnavailable`` and
-        ``UpstreamTimeout`` when there is no answer.
+        ``UpstreamTimeout`` when there is no answer; ``Open`` and ``Full`` when there is a breaker or a bulkhead and the
+        call wasn't made. ``endpoint`` names what is called, for a breaker of its own.
         """
         request = context.current()
         remaining = request.remaining() if request else self._timeout
         if remaining <= 0:
             raise UpstreamTimeout(self.name)
         place = request.reserve_upstream() if request else 0
+        call = self._client.build_request(
+            method,
+            path,
+            params=httpx.QueryParams(list(query)),
+            content=content,
+            # Servers read header bytes as Latin-1, so that is how they are handed on.
+            headers=httpx.Headers({**(headers or {}), **_travelling(request, remaining)}, encoding="latin-1"),
+        )
+        async with self._guards.bulkhead or nullcontext():
+            with self._attempt(endpoint) as attempt:
+                response = await self._exchange(call, remaining, attempt)
+        if request:
+            request.upstreams[place] = response.headers.get(context.SERVED_BY, "")
+        return response
+
+    def _attempt(self, endpoint: str) -> AbstractContextManager[Attempt]:
+        if self._guards.breaker is None:
+            return nullcontext(Attempt(0))
+        return self._guards.breaker(f"{self.name} {endpoint}".rstrip()).attempt()
+
+    async def _exchange(self, call: httpx.Request, remaining: float, attempt: Attempt) -> httpx.Response:
         started, outcome = time.perf_counter(), "cancelled"
         try:
             async with asyncio.timeout(remaining):
-                response = await self._client.request(
-                    method,
-                    path,
-                    params=httpx.QueryParams(list(query)),
-                    content=content,
-                    # Servers read header bytes as Latin-1, so that is how they are handed on.
-                    headers=httpx.Headers({**(headers or {}), **_travelling(request, remaining)}, encoding="latin-1"),
-                )
+                response = await self._client.send(call)
             outcome = str(response.status_code)
         except TimeoutError as error:
             outcome = "timeout"
+            if remaining < min(_FAIR_SECONDS, self._timeout):
+                attempt.abstain()
             raise UpstreamTimeout(self.name) from error
         except httpx.TransportError as error:
             outcome = "unreachable"
@@ -102,9 +148,9 @@ class Upstream:
             raise UpstreamUnavailable(self.name) from error
         finally:
             seconds = time.perf_counter() - started
-            self._metrics.called(upstream=self.name, method=method, outcome=outcome, seconds=seconds)
-        if request:
-            request.upstreams[place] = response.headers.get(context.SERVED_BY, "")
+            self._metrics.called(upstream=self.name, method=call.method, outcome=outcome, seconds=seconds)
+        if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            attempt.fail()
         return response
 
     async def get_json(self, path: str, *, query: Query = ()) -> Any:  # noqa: ANN401 - JSON is anything

@@ -59,7 +59,7 @@ class Schedule:
         try:
             await self.job()
             outcome = "done"
-        except Exception:  # the next run may go well, and the process has more to do than this
+        except Exception:  # noqa: BLE001 - the next run may go well, and the process has more to do than this
             _log.error("a scheduled job failed", extra={"schedule": self.name}, exc_info=True)
         finally:
             self.metrics.seconds.labels(self.name).observe(time.perf_counter() - started)

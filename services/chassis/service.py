@@ -12,7 +12,7 @@ A service's ``__main__`` makes a ``Service``, names whom it calls, gives it its 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
@@ -21,14 +21,25 @@ from starlette.types import ASGIApp
 
 from chassis import endpoints, logs, migrations, problems, server
 from chassis.background import Background, Run, Until
+from chassis.breaker import Breaker, Policy
+from chassis.broker import Broker
+from chassis.bulkhead import Bulkhead
+from chassis.consumers import Consumption, Handler
+from chassis.consuming import Consumer
 from chassis.database import Database, DatabaseUnavailable
 from chassis.faults import FaultInjection
 from chassis.inbound import Inbound
 from chassis.lifecycle import Lifecycle
+from chassis.message_metrics import MessageMetrics
 from chassis.metrics import Metrics
-from chassis.outbound import Upstream
+from chassis.outbound import Guards, Upstream
+from chassis.outbox import Outbox
 from chassis.problems import ProblemDetails
+from chassis.relay import Relay
+from chassis.resilience import Resilience
+from chassis.schedule import Job, Schedule, ScheduleMetrics
 from chassis.settings import Settings
+from chassis.share import Share
 from chassis.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -49,6 +60,17 @@ class Service:
             settle=settings.shutdown_settle, drain=settings.shutdown_drain, clock=time.monotonic
         )
         self._metrics = Metrics(settings, self._lifecycle)
+        self._message_metrics = MessageMetrics(self._metrics.registry)
+        self._schedule_metrics = ScheduleMetrics(self._metrics.registry)
+        self._resilience = Resilience(self._metrics.registry)
+        self._breaker_policy = Policy(
+            failures=settings.breaker_failures,
+            within=settings.breaker_within,
+            open_for=settings.breaker_open_for,
+            successes=settings.breaker_successes,
+        )
+        self.share = Share()
+        self.broker = Broker(settings.broker_url, service=settings.service, telemetry=self._telemetry)
         self._upstreams: list[Upstream] = []
         self._databases: list[tuple[Database, str]] = []
         self._background = Background(self._lifecycle)
@@ -70,17 +92,29 @@ class Service:
         if settings.faults == "enabled":
             self._api.add_middleware(FaultInjection, service=settings.service, pod=settings.pod, always=settings.fault)
 
-    def upstream(self, name: str, base_url: str) -> Upstream:
-        """A service that this one calls."""
+    def upstream(self, name: str, base_url: str, *, breaker: bool = False, bulkhead: int | None = None) -> Upstream:
+        """A service that this one calls; by a breaker per endpoint, and at most so many times at once, if wanted."""
         upstream = Upstream(
             name,
             base_url,
             timeout=self._settings.request_timeout,
             metrics=self._metrics,
             telemetry=self._telemetry,
+            guards=Guards(
+                breaker=self.breaker if breaker else None,
+                bulkhead=None if bulkhead is None else self.bulkhead(name, bulkhead),
+            ),
         )
         self._upstreams.append(upstream)
         return upstream
+
+    def breaker(self, name: str, policy: Policy | None = None) -> Breaker:
+        """The circuit breaker of that name, as the settings want it unless a policy is given."""
+        return self._resilience.breaker(name, policy or self._breaker_policy)
+
+    def bulkhead(self, name: str, limit: int) -> Bulkhead:
+        """The bulkhead of that name."""
+        return self._resilience.bulkhead(name, limit)
 
     def database(self, url: SecretStr | None, *, migrations: str) -> Database:
         """The database of this service; it isn't ready before that answers.
@@ -89,8 +123,47 @@ class Service:
         ``python -m chassis migrate`` has done so before.
         """
         database = Database(url, application=self._settings.pod, connections=self._settings.database_connections)
+        self._telemetry.instrument_database(database.engine)
         self._databases.append((database, migrations))
         return database
+
+    def outbox(self, database: Database) -> Outbox:
+        """Where this service puts its events. They leave by a relay, if there is a broker."""
+        if not self.broker.enabled:
+            return Outbox()
+        relay = Relay(database, self.broker, share=self.share, registry=self._metrics.registry)
+        self.background("outbox relay", relay.run, until="end")
+        return Outbox(relay.wake)
+
+    def consume(  # noqa: PLR0913 - what a consumer can be told
+        self,
+        name: str,
+        subjects: Sequence[str],
+        handler: Handler,
+        *,
+        deliveries: int = 5,
+        pending: int = 64,
+        workers: int = 8,
+    ) -> None:
+        """Handle events: at least once, ``workers`` at a time here and ``pending`` in all processes of the service.
+
+        What an exception of the handler leads to, and ``deliveries``: see ``chassis.consumers``. The name is for good:
+        the broker remembers by it what was handled. Other subjects are another consumer.
+        """
+        what = Consumption(name, subjects, handler, deliveries=deliveries, pending=pending, workers=workers)
+        consumer = Consumer(
+            what,
+            broker=self.broker,
+            share=self.share,
+            metrics=self._message_metrics,
+            telemetry=self._telemetry,
+        )
+        self.background(f"consumer {name}", consumer.run)
+
+    def every(self, name: str, seconds: float, job: Job) -> None:
+        """Do this about every so many seconds, in each process of the service. See ``chassis.schedule``."""
+        schedule = Schedule(name, seconds, job, share=self.share, metrics=self._schedule_metrics)
+        self.background(f"schedule {name}", schedule.run)
 
     def background(self, name: str, run: Run, *, until: Until = "drain") -> None:
         """Do this beside the requests, until the drain begins or until the last request is over.
@@ -123,6 +196,7 @@ class Service:
         opening.cancel()
         await asyncio.wait({opening})
         await self._background.end()
+        await self.broker.close()
         for upstream in self._upstreams:
             await upstream.close()
         for database, _package in self._databases:
@@ -133,6 +207,7 @@ class Service:
         """Become ready once everything that requests need is there."""
         for database, package in self._databases:
             await _await_database(database, package)
+        await self.broker.open()
         self._background.start()
         self._lifecycle.start()
 

@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     broker_url: str | None = None
     """``nats://host:4222``; without it no events leave or arrive."""
 
+    breaker_failures: int = Field(5, ge=1)
+    """So many failures of an endpoint within ``breaker_within`` open its circuit breaker."""
+    breaker_within: Duration = Field(10.0, gt=0)
+    breaker_open_for: Duration = Field(60.0, gt=0)
+    """So long an open breaker refuses calls before it lets a probe pass."""
+    breaker_successes: int = Field(3, ge=1)
+    """So many probes in a row that went well close it."""
+
     faults: Literal["enabled", "disabled"] = "disabled"
     """Whether callers may ask for delays and errors by header, and ``FAULT`` counts: in tests only."""
     fault: FaultText | None = None
