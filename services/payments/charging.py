@@ -1,0 +1,225 @@
+"""Charging an order exactly once, whatever is repeated and whatever crashes.
+
+Three steps, each of which may be the last one a process lives to see:
+
+1. The intent is written, with the reference under which the bank will be asked. One intent an order.
+2. The bank is asked, outside of any transaction. It takes the same reference for the same wish.
+3. Its answer is written, together with all that follows from it. One answer a charge.
+
+A process that dies after 1 leaves an open charge behind; ``settle`` finds it, asks the bank what it knows, and goes on
+from there. The same happens when the bank doesn't answer in time: the order is accepted and charged later.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.database import Database
+from chassis.idempotency import Answer as Kept
+from chassis.idempotency import IdempotencyKeys
+from chassis.ids import new_id
+from payments.bank.messages import Answer, Ask, NoAnswerError, Verdict, Wish
+from payments.books import Books
+from payments.domain.charge import Charge, Status
+from payments.domain.errors import PaymentError
+from payments.domain.events import (
+    ChargeCancelled,
+    ChargeDeclined,
+    ChargeDeferred,
+    ChargeIntended,
+    ChargeSettled,
+    Event,
+    Refunded,
+    RefundIntended,
+)
+from payments.domain.money import Money
+from payments.origin import Origin
+from payments.screening import Screening
+from payments.store import accounts, work
+from payments.store.event_store import ConflictError
+
+_log = logging.getLogger(__name__)
+
+_SCOPE: Final = "charge"
+_SETTLED_AT_ONCE: Final = 8
+_MOST_CONFLICTS: Final = 50
+
+T = TypeVar("T")
+
+
+class Bank(Protocol):
+    """The bank, as the rest of payments sees it."""
+
+    async def ask(self, ask: Ask) -> Answer:
+        """Ask it. Raises ``NoAnswerError``."""
+        ...
+
+
+class DifferentChargeError(PaymentError):
+    """The order has a charge already, about something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What shall be charged. ``key`` is the caller's idempotency key."""
+
+    order: str
+    customer: str
+    money: Money
+    method: str
+    saga: str
+    key: str
+
+
+class Charging:
+    """The use cases of charges and refunds. ``patience`` is how many seconds a caller is made to wait for the bank."""
+
+    def __init__(self, database: Database, books: Books, screening: Screening, bank: Bank, *, patience: float) -> None:
+        self._database = database
+        self._books = books
+        self._screening = screening
+        self._bank = bank
+        self._patience = patience
+        self._keys = IdempotencyKeys()
+
+    async def find(self, order: str) -> Charge:
+        """The charge for an order."""
+        async with self._database.transaction() as session:
+            return await accounts.charge(session, order)
+
+    async def charge(self, wanted: Charged, origin: Origin) -> Charge:
+        """Charge an order, or tell how its charge stands. Raises ``DifferentChargeError`` and ``KeyReused``."""
+        charge = await self._decide(lambda session: self._intend_by_key(session, wanted, origin))
+        if charge.status is Status.INTENDED:
+            charge = await self.pursue(wanted.order)
+        return charge
+
+    async def _intend_by_key(self, session: AsyncSession, wanted: Charged, origin: Origin) -> Charge:
+        """The same key is the same request. Its answer is how the charge stands, so the key keeps the order's name."""
+        request = [wanted.order, wanted.customer, wanted.money.as_dict(), wanted.method]
+        if await self._keys.claim(session, wanted.key, scope=_SCOPE, request=request) is None:
+            await self._keys.keep(session, wanted.key, scope=_SCOPE, answer=Kept(202, {"orderId": wanted.order}))
+        return await self.intend(session, wanted, origin)
+
+    async def intend(self, session: AsyncSession, wanted: Charged, origin: Origin) -> Charge:
+        """Write down that an order shall be charged, unless that stands there or the fraud rules say no."""
+        charge = await accounts.charge(session, wanted.order)
+        if charge.intent is not None:
+            intent = charge.intent
+            if (intent.customer, charge.money, intent.method) != (wanted.customer, wanted.money, wanted.method):
+                raise DifferentChargeError(f"the charge for {wanted.order} is about something else")
+        if charge.status is not Status.NONE:
+            return charge
+        intent = ChargeIntended(
+            payment=new_id(),
+            order=wanted.order,
+            customer=wanted.customer,
+            amount=wanted.money.amount,
+            currency=wanted.money.currency,
+            method=wanted.method,
+            saga=wanted.saga,
+            key=wanted.key,
+        )
+        happened: list[Event] = [intent]
+        refusal = await self._screening.refusal(
+            session, customer=wanted.customer, money=wanted.money, method=wanted.method
+        )
+        if refusal is not None:
+            happened.append(ChargeDeclined(refusal))
+        return await self._books.record(session, charge, *happened, origin=origin)
+
+    async def refund(self, order: str, reason: str, origin: Origin) -> Charge:
+        """Give the money back; where none was taken, see to it that none ever is."""
+        charge = await self._decide(lambda session: self.intend_refund(session, order, reason, origin))
+        if charge.status is Status.REFUNDING:
+            charge = await self.pursue(order)
+        return charge
+
+    async def intend_refund(self, session: AsyncSession, order: str, reason: str, origin: Origin) -> Charge:
+        """Write down that an order's money shall go back, as far as there is any to go back."""
+        charge = await accounts.charge(session, order)
+        for event in (RefundIntended(reason), ChargeCancelled(reason)):
+            if charge.status is not Status.REFUNDING and charge.allows(event):
+                return await self._books.record(session, charge, event, origin=origin)
+        return charge
+
+    async def pursue(self, order: str, *, patience: float | None = None, enquire: bool = False) -> Charge:
+        """Ask the bank about an open charge and write down what it says; without an answer it is charged later.
+
+        ``enquire`` asks what the bank knows before anything new is asked of it.
+        """
+        charge = await self.find(order)
+        if not charge.open:
+            return charge
+        wish = Wish.REFUND if charge.status is Status.REFUNDING else Wish.CHARGE
+        ask = Ask(wish, charge.asked.payment, charge.asked.customer, charge.money)
+        try:
+            async with asyncio.timeout(patience or self._patience):
+                answer = await self._answer(ask, enquire=enquire)
+        except (NoAnswerError, TimeoutError) as error:
+            _log.warning("no answer from the bank", extra={"order": order, "wish": wish, "cause": str(error)})
+            return await self._decide(lambda session: self._write(session, order, ChargeDeferred("the bank is late")))
+        return await self._decide(lambda session: self._write_answer(session, order, wish, answer))
+
+    async def settle(self) -> None:
+        """Go on with charges that were left open by a bank that was late, or by a process that has died."""
+        async with self._database.transaction() as session:
+            due = await work.claim(session, now=self._books.now(), limit=_SETTLED_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for order in due:
+                group.create_task(self.pursue(order, patience=3 * self._patience, enquire=True))
+
+    async def _answer(self, ask: Ask, *, enquire: bool) -> Answer:
+        if enquire and ask.wish is Wish.CHARGE:
+            known = Ask(Wish.ENQUIRY, ask.reference, ask.customer, ask.money)
+            answer = await self._bank.ask(known)
+            if answer.verdict is not Verdict.NOTHING_BOOKED:
+                return answer
+        return await self._bank.ask(ask)
+
+    async def _write_answer(self, session: AsyncSession, order: str, wish: Wish, answer: Answer) -> Charge:
+        charge = await accounts.charge(session, order)
+        happened = _meaning(charge, wish, answer)
+        if not happened and charge.open:
+            _log.error("the bank's answer doesn't fit", extra={"order": order, "wish": wish, "verdict": answer.verdict})
+        return await self._write(session, order, *happened)
+
+    async def _write(self, session: AsyncSession, order: str, *happened: Event) -> Charge:
+        """Let events happen to a charge, unless somebody else was there before."""
+        charge = await accounts.charge(session, order)
+        origin = await work.origin_of(session, order)
+        if origin is None or not happened or not charge.allows(happened[0]):
+            return charge
+        return await self._books.record(session, charge, *happened, origin=origin)
+
+    async def _decide(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do it in a transaction, and anew while somebody else is faster."""
+        for attempt in range(_MOST_CONFLICTS):
+            try:
+                async with self._database.transaction() as session:
+                    return await write(session)
+            except ConflictError:
+                await asyncio.sleep(random.random() * 0.01 * attempt)  # noqa: S311 - spreads writers, guards nothing
+        raise ConflictError(f"{_MOST_CONFLICTS} writers in a row were faster")
+
+
+def _meaning(charge: Charge, wish: Wish, answer: Answer) -> tuple[Event, ...]:
+    """What an answer to a wish says about a charge as it is now; nothing when it says nothing new."""
+    match wish, answer.verdict:
+        case Wish.CHARGE, Verdict.APPROVED:
+            return (ChargeSettled(answer.authorisation),)
+        case Wish.CHARGE, Verdict.DECLINED:
+            return (ChargeDeclined(answer.reason),)
+        case Wish.REFUND, Verdict.APPROVED if charge.collected:
+            return (Refunded(answer.authorisation),)
+        case Wish.REFUND, Verdict.APPROVED:
+            return (ChargeSettled(answer.authorisation), Refunded(answer.authorisation))
+        case Wish.REFUND, Verdict.NOTHING_BOOKED if not charge.collected:
+            return (ChargeCancelled(charge.reason or "refunded before it was charged"),)
+        case _:
+            return ()
