@@ -28,3 +28,7 @@ class ShortError(InventoryError):
 
 class MoveRefusedError(InventoryError):
     """A reservation in this state can't do that any more."""
+
+
+class UnknownItemError(InventoryError):
+    """A warehouse has never had it."""

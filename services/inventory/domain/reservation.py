@@ -14,11 +14,15 @@ from inventory.domain.allocation import Pick
 from inventory.domain.errors import MoveRefusedError
 
 Flow = Literal["orchestrated", "choreographed"]
+Demand = tuple[tuple[str, int], ...]
+"""Units by SKU, sorted, each SKU once."""
 
 
 class Status(StrEnum):
     """Where a reservation is in its life."""
 
+    ASKED = "asked"
+    """Nothing is held: not yet, or because there was not enough."""
     HELD = "held"
     """Units are held until it expires."""
     COMMITTED = "committed"
@@ -62,6 +66,12 @@ class Step(NamedTuple):
 
 _S, _M, _E = Status, Move, Effect
 LIFE: Final[dict[Status, dict[Move, Step]]] = {
+    _S.ASKED: {
+        _M.RESERVE: Step(_S.HELD, _E.TAKE),
+        _M.COMMIT: Step(_S.COMMITTED, _E.TAKE),
+        _M.RELEASE: Step(_S.RELEASED),
+        _M.EXPIRE: Step(_S.ASKED),
+    },
     _S.HELD: {
         _M.RESERVE: Step(_S.HELD),
         _M.COMMIT: Step(_S.COMMITTED),
@@ -99,15 +109,17 @@ LIFE: Final[dict[Status, dict[Move, Step]]] = {
 class Reservation:
     """What is held for an order. There is one for an order, whichever way and however often it is asked for.
 
-    ``demand`` is units by SKU, sorted; ``picks`` say where they are held, and are empty while nothing is.
+    ``picks`` say where the units are held, or were taken from; they are empty while nothing is. ``origin`` names the
+    user's request that led to it.
     """
 
     id: str
     order_id: str
     flow: Flow
-    demand: tuple[tuple[str, int], ...]
-    status: Status
+    demand: Demand
     expires_at: datetime
+    origin: str = ""
+    status: Status = Status.ASKED
     picks: tuple[Pick, ...] = ()
 
     def step(self, move: Move) -> Step:

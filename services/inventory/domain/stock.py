@@ -60,6 +60,11 @@ class StockItem:
         _positive(units)
         return replace(self, reserved=self.reserved - units, shipped=self.shipped + units)
 
+    def under(self, *, reorder_point: int, order_up_to: int) -> Self:
+        """The same goods under another policy."""
+        low = self.available <= reorder_point
+        return replace(self, reorder_point=reorder_point, order_up_to=order_up_to, low=low)
+
 
 def _positive(units: int) -> None:
     if units < 1:

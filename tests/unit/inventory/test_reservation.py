@@ -14,7 +14,7 @@ CHANGE = {Effect.NONE: 0, Effect.TAKE: 1, Effect.RETURN: -1, Effect.LEAVE: -1}
 
 
 def reservation(status: Status) -> Reservation:
-    return Reservation("r-1", "o-1", "orchestrated", (("rope-01", 1),), status, datetime(2026, 1, 1, tzinfo=UTC))
+    return Reservation("r-1", "o-1", "orchestrated", (("rope-01", 1),), datetime(2026, 1, 1, tzinfo=UTC), status=status)
 
 
 @given(st.sampled_from(Status), st.lists(st.sampled_from(Move)))

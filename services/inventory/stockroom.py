@@ -1,0 +1,173 @@
+"""Reservations: what each move does to the stock, and what others are told of it.
+
+Every function works in the transaction that it is given, so that stock, reservation and event change together or not
+at all. Each may be called again with the same order: the second call finds the first one's result.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import context
+from chassis.events import Envelope, event
+from chassis.ids import new_id
+from chassis.outbox import Outbox
+from inventory import orders_language, store
+from inventory.domain.allocation import Pick, allocate
+from inventory.domain.errors import InventoryError
+from inventory.domain.reservation import Effect, Flow, Move, Reservation
+from inventory.domain.stock import StockItem
+from inventory.levels import Levels
+from inventory.orders_language import Claim
+
+_PATIENCE: Final = 10.0
+
+
+class OtherDemandError(InventoryError):
+    """The same order came with other items than before."""
+
+
+class UnknownReservationError(InventoryError):
+    """Nothing was ever reserved for this order."""
+
+
+class Stockroom:
+    """What can be done with reservations. ``hold`` is how long one lasts until it is paid."""
+
+    def __init__(self, *, outbox: Outbox, levels: Levels, hold: timedelta, now: Callable[[], datetime]) -> None:
+        self._outbox = outbox
+        self._levels = levels
+        self._hold = hold
+        self._now = now
+
+    async def reserve(self, session: AsyncSession, claim: Claim, *, cause: Envelope | None = None) -> Reservation:
+        """Hold all that an order wants, or nothing.
+
+        Raises ``ShortError``, ``OtherDemandError``, and ``MoveRefusedError`` when the order was released before.
+        """
+        found = await self._open(session, claim, cause)
+        found.step(Move.RESERVE)
+        if found.demand != claim.demand:
+            raise OtherDemandError(f"{claim.order_id} came with other items before; an order's items don't change")
+        return await self._make(session, found, Move.RESERVE, cause=cause)
+
+    async def commit(self, session: AsyncSession, order_id: str, *, cause: Envelope | None = None) -> Reservation:
+        """The order is paid: hold its goods until they leave. If the hold has expired, take them anew.
+
+        Raises ``UnknownReservationError``, ``MoveRefusedError``, and ``ShortError`` when others have got them.
+        """
+        return await self._make(session, await self._locked(session, order_id), Move.COMMIT, cause=cause)
+
+    async def release(
+        self, session: AsyncSession, order_id: str, *, reason: str, flow: Flow, cause: Envelope | None = None
+    ) -> Reservation:
+        """Give the goods of an order back, for good: whatever asks for them later is refused.
+
+        An order that was never heard of is released too, because its request may have been overtaken; ``flow`` is the
+        flow of such a one. Raises ``MoveRefusedError`` when the goods have left.
+        """
+        found = await self._open(session, Claim(order_id, flow, ()), cause)
+        return await self._make(session, found, Move.RELEASE, cause=cause, reason=reason)
+
+    async def ship(self, session: AsyncSession, order_id: str, *, cause: Envelope | None = None) -> Reservation:
+        """The carrier has collected the goods. What nobody has committed yet was paid all the same.
+
+        Raises ``UnknownReservationError``, ``MoveRefusedError`` and ``ShortError``.
+        """
+        found = await self._locked(session, order_id)
+        committed = await self._make(session, found, Move.COMMIT, cause=cause)
+        return await self._make(session, committed, Move.SHIP, cause=cause)
+
+    async def expire_one(self, session: AsyncSession) -> bool:
+        """Give the goods of one reservation back that nobody paid in time; whether there was one."""
+        found = await store.lock_overdue(session, self._now())
+        if found is None:
+            return False
+        with context.resume(found.origin, timeout=_PATIENCE):
+            await self._make(session, found, Move.EXPIRE, reason="expired")
+        return True
+
+    async def refuse(
+        self, session: AsyncSession, order_id: str, flow: Flow, reason: str, *, cause: Envelope | None = None
+    ) -> None:
+        """Tell others that the goods of an order can't be had."""
+        payload = orders_language.refused(order_id, flow, reason)
+        await self._tell(session, order_id, "StockReservationFailed", payload, cause)
+
+    async def flow_of(self, session: AsyncSession, order_id: str) -> Flow | None:
+        """The flow that an order is in, if anything was reserved for it."""
+        found = await store.read_reservation(session, order_id)
+        return found.flow if found else None
+
+    async def _open(self, session: AsyncSession, claim: Claim, cause: Envelope | None) -> Reservation:
+        now, request = self._now(), context.current()
+        origin = cause.metadata.correlation_id if cause else request.request_id if request else claim.order_id
+        fresh = Reservation(
+            new_id(), claim.order_id, claim.flow, claim.demand, expires_at=now + self._hold, origin=origin
+        )
+        return await store.open_reservation(session, fresh, now=now)
+
+    async def _locked(self, session: AsyncSession, order_id: str) -> Reservation:
+        found = await store.lock_reservation(session, order_id)
+        if found is None:
+            raise UnknownReservationError(f"nothing was reserved for the order {order_id}")
+        return found
+
+    async def _make(
+        self,
+        session: AsyncSession,
+        before: Reservation,
+        move: Move,
+        *,
+        cause: Envelope | None = None,
+        reason: str = "",
+    ) -> Reservation:
+        """Make a move with a reservation that is locked."""
+        step = before.step(move)
+        if step.status is before.status:
+            return before
+        picks, expires_at = before.picks, None
+        match step.effect:
+            case Effect.TAKE:
+                picks, expires_at = await self._take(session, before, cause), self._now() + self._hold
+            case Effect.RETURN:
+                await self._change(session, before.picks, StockItem.release, cause)
+                picks = ()
+            case Effect.LEAVE:
+                await self._change(session, before.picks, StockItem.ship, cause)
+            case Effect.NONE:
+                pass
+        after = before.after(step, picks=picks, expires_at=expires_at)
+        await store.save_reservation(session, before, after, now=self._now())
+        if step.effect is Effect.TAKE:
+            await self._tell(session, after.order_id, "StockReserved", orders_language.reserved(after), cause)
+        if step.effect is Effect.RETURN:
+            payload = orders_language.released(after, reason)
+            await self._tell(session, after.order_id, "StockReleased", payload, cause)
+        return after
+
+    async def _take(self, session: AsyncSession, wanted: Reservation, cause: Envelope | None) -> tuple[Pick, ...]:
+        items = await store.lock_items(session, [sku for sku, _ in wanted.demand])
+        picks = allocate(dict(wanted.demand), items)
+        at = {(item.sku, item.warehouse): item for item in items}
+        for pick in picks:
+            before = at[pick.sku, pick.warehouse]
+            await self._levels.save(session, before, before.reserve(pick.units), cause=cause)
+        return picks
+
+    async def _change(
+        self,
+        session: AsyncSession,
+        picks: tuple[Pick, ...],
+        change: Callable[[StockItem, int], StockItem],
+        cause: Envelope | None,
+    ) -> None:
+        for pick, before in (await store.lock_picked(session, picks)).items():
+            await self._levels.save(session, before, change(before, pick.units), cause=cause)
+
+    async def _tell(
+        self, session: AsyncSession, order_id: str, event_type: str, payload: dict[str, object], cause: Envelope | None
+    ) -> None:
+        await self._outbox.add(session, event(event_type, payload, cause=cause), aggregate_id=order_id)
