@@ -5,6 +5,7 @@ and a payment the order it pays. So a shipment is made by whichever comes first 
 decides, not the order in which it came.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
@@ -66,7 +67,8 @@ class Parcel:
 class Shipment:
     """What is known about the shipment of an order. There is one for an order.
 
-    ``recall`` says that a carrier still has a booking for a shipment that was cancelled.
+    ``tries`` is how often carriers have been asked, counted before they are: a process that dies while it asks leaves
+    carriers behind that may have said yes to nobody.
     """
 
     id: str
@@ -78,7 +80,7 @@ class Shipment:
     carrier: str | None = None
     tracking_code: str | None = None
     reason: str | None = None
-    recall: bool = False
+    tries: int = 0
 
     def placed(self, *, flow: Flow, parcel: Parcel) -> "Shipment":
         """An order was placed. In the choreographed flow it is shipped once it is paid too."""
@@ -102,12 +104,10 @@ class Shipment:
             raise TooLateError(f"the parcel of {self.order_id} is {self.status}: it can't be cancelled any more")
         if self.status in (Status.FAILED, Status.CANCELLED):
             return self
-        return replace(self, status=Status.CANCELLED, reason=reason, recall=self.tracking_code is not None)
+        return replace(self, status=Status.CANCELLED, reason=reason)
 
     def booked(self, carrier: str, tracking_code: str) -> "Shipment":
-        """A carrier took it. Where it was cancelled in the meantime, the carrier is to be told."""
-        if self.status is Status.CANCELLED and self.tracking_code is None:
-            return replace(self, carrier=carrier, tracking_code=tracking_code, recall=True)
+        """A carrier took it."""
         if self.status is not Status.REQUESTED:
             return self
         return replace(self, status=Status.BOOKED, carrier=carrier, tracking_code=tracking_code)
@@ -124,9 +124,16 @@ class Shipment:
         """It has arrived."""
         return replace(self, status=Status.DELIVERED) if self.status is Status.DISPATCHED else self
 
-    def recalled(self) -> "Shipment":
-        """The carrier has let go of its booking."""
-        return replace(self, recall=False)
+    def unwanted(self, carriers: Iterable[str]) -> tuple[str, ...]:
+        """Those of the carriers that may hold a booking which nobody wants any more.
+
+        A call that timed out may have been a yes. So when a carrier is chosen, or none is to be, all others that may
+        have been asked are told to let go.
+        """
+        if self.tries == 0 or self.status in (Status.AWAITED, Status.REQUESTED):
+            return ()
+        kept = self.carrier if self.status in (Status.BOOKED, Status.DISPATCHED, Status.DELIVERED) else None
+        return tuple(carrier for carrier in carriers if carrier != kept)
 
 
 def _asked_when_ready(shipment: Shipment) -> Shipment:

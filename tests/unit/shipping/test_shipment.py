@@ -1,6 +1,7 @@
 """A shipment comes to the same, in whatever order and how often its messages come."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -70,15 +71,16 @@ def test_a_cancellation_counts_even_when_it_overtakes_what_it_cancels(
         assert told([*messages, booked, Shipment.dispatched]).status is Status.CANCELLED
 
 
-@given(st.lists(st.sampled_from([*CHOREOGRAPHED, *ORCHESTRATED, cancelled, *OUTSIDE]), max_size=12))
-def test_every_booking_of_a_cancelled_order_is_taken_back(messages: list[Message]) -> None:
-    shipment = told(messages)
-    if shipment.status is Status.CANCELLED:
-        assert shipment.recall == (shipment.tracking_code is not None)
+@given(st.lists(st.sampled_from([*CHOREOGRAPHED, *ORCHESTRATED, cancelled, *OUTSIDE]), max_size=12), st.integers(0, 2))
+def test_only_the_carrier_that_was_chosen_keeps_a_booking(messages: list[Message], tries: int) -> None:
+    shipment = replace(told(messages), tries=tries)
+    unwanted = shipment.unwanted(["coaster", "dray"])
+    on_its_way = shipment.status in (Status.BOOKED, Status.DISPATCHED, Status.DELIVERED)
+    if tries == 0 or shipment.status in (Status.AWAITED, Status.REQUESTED):
+        assert unwanted == ()
     else:
-        assert not shipment.recall
-    if shipment.status in (Status.BOOKED, Status.DISPATCHED, Status.DELIVERED):
-        assert shipment.tracking_code == "DR-1"
+        assert unwanted == (("coaster",) if on_its_way else ("coaster", "dray"))
+    assert not on_its_way or shipment.tracking_code == "DR-1"
 
 
 @given(st.lists(st.sampled_from([*CHOREOGRAPHED, *ORCHESTRATED, cancelled, *OUTSIDE]), max_size=12))
