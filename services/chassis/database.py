@@ -6,6 +6,7 @@ A transaction holds a connection, so no other service is called inside one.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
@@ -32,10 +33,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from chassis.problems import Problem
 
+_log = logging.getLogger(__name__)
+
 IN_MEMORY: Final = "sqlite+aiosqlite://"
 _CONNECT_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 15.0
 _BUSY_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 1.0
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -89,11 +93,22 @@ class DatabaseUnavailable(Problem):
 
 
 class Database:
-    """The database of one service. Up to ``connections`` transactions run at once, on SQLite one."""
+    """The database of one service. Up to ``connections`` transactions run at once, on SQLite one.
+
+    ``migrations`` is the package whose migrations it has, ``application`` how the connections are named.
+    """
 
     dialect: Literal["postgresql", "sqlite"]
 
-    def __init__(self, url: SecretStr | str | None = None, *, application: str = "", connections: int = 8) -> None:
+    def __init__(
+        self,
+        url: SecretStr | str | None = None,
+        *,
+        migrations: str | None = None,
+        application: str = "",
+        connections: int = 8,
+    ) -> None:
+        self._migrations = migrations
         raw = url.get_secret_value() if isinstance(url, SecretStr) else url or IN_MEMORY
         self.url = make_url(raw)
         if self.url.drivername == "postgresql+asyncpg":
@@ -123,6 +138,21 @@ class Database:
             raise
         except (sa_exc.TimeoutError, OSError) as error:
             raise DatabaseUnavailable from error
+
+    async def open(self) -> None:
+        """Wait until it answers. On SQLite run the migrations: who runs a service alone has no other step for it."""
+        if self.dialect == "sqlite" and self._migrations is not None:
+            from chassis.migrations import migrate  # noqa: PLC0415 - Alembic is only for those who migrate
+
+            await migrate(self, self._migrations, patience=0)
+        while True:
+            try:
+                await self.check()
+            except DatabaseUnavailable as error:
+                _log.warning("waiting for the database", extra={"cause": repr(error.__cause__)})
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
     async def check(self) -> None:
         """Ask it something. Raises ``DatabaseUnavailable``."""

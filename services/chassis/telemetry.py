@@ -7,22 +7,24 @@ decides to sample nothing itself, which costs next to nothing. A caller's decisi
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import httpx
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import Link, Span, SpanKind
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import Scope
 
 from chassis.events import Envelope
 from chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """Paths that the platform asks for: no traces, no request logs, no faults."""
@@ -67,8 +69,10 @@ class Telemetry:
         """Give calls of a client their spans and their trace context."""
         HTTPXClientInstrumentor.instrument_client(client, tracer_provider=self._provider)
 
-    def instrument_database(self, engine: AsyncEngine) -> None:
+    def instrument_database(self, engine: "AsyncEngine") -> None:
         """Give statements of an engine their spans."""
+        from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor  # noqa: PLC0415 - only where there is one
+
         SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, tracer_provider=self._provider)
 
     @contextmanager
