@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import uuid4
 
@@ -83,6 +83,17 @@ def resume(request_id: str, *, timeout: float) -> Iterator[RequestContext]:
     token = _current.set(context)
     try:
         yield context
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def prolong(timeout: float) -> Iterator[RequestContext | None]:
+    """Work that may outlive the request being served: all that is known about it, but with a deadline of its own."""
+    request = _current.get()
+    token = _current.set(request and replace(request, deadline=time.monotonic() + timeout))
+    try:
+        yield _current.get()
     finally:
         _current.reset(token)
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
@@ -118,6 +119,11 @@ class Service:
         )
         self._upstreams.append(upstream)
         return upstream
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where metrics of its own are registered, to be seen on ``/metrics``."""
+        return self._metrics.registry
 
     def breaker(self, name: str, policy: Policy | None = None) -> Breaker:
         """The circuit breaker of that name, as the settings want it unless a policy is given."""
