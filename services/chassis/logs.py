@@ -58,5 +58,5 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for noisy in ("asyncio", "httpcore", "httpx", "uvicorn.error"):
+    for noisy in ("alembic.runtime.plugins", "asyncio", "httpcore", "httpx", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
