@@ -1,9 +1,9 @@
 """Saves a stock item that has changed, and tells others when it has become scarce."""
 
-from chassis.outbox import Outbox
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.events import Envelope, event
+from chassis.outbox import Outbox
 from inventory import store
 from inventory.domain.stock import StockItem
 

@@ -7,7 +7,7 @@ look, so it goes to the dead letters with the contradiction as its cause.
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -100,10 +100,5 @@ class Reactions:
             raise Poison(f"a carrier has collected what it could not: {error}") from error
 
     async def _release(self, session: AsyncSession, envelope: Envelope, reason: str) -> None:
-        payload: dict[str, Any] = envelope.payload
-        try:
-            await self._stockroom.release(
-                session, payload["orderId"], reason=reason, flow="choreographed", cause=envelope
-            )
-        except MoveRefusedError as error:
-            raise Poison(str(error)) from error
+        order_id = envelope.payload["orderId"]
+        await self._stockroom.release(session, order_id, reason=reason, flow="choreographed", cause=envelope)

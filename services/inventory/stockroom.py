@@ -17,7 +17,7 @@ from chassis.outbox import Outbox
 from inventory import orders_language, store
 from inventory.domain.allocation import Pick, allocate
 from inventory.domain.errors import InventoryError
-from inventory.domain.reservation import Effect, Flow, Move, Reservation
+from inventory.domain.reservation import LIFE, Effect, Flow, Move, Reservation
 from inventory.domain.stock import StockItem
 from inventory.levels import Levels
 from inventory.orders_language import Claim
@@ -66,7 +66,7 @@ class Stockroom:
         """Give the goods of an order back, for good: whatever asks for them later is refused.
 
         An order that was never heard of is released too, because its request may have been overtaken; ``flow`` is the
-        flow of such a one. Raises ``MoveRefusedError`` when the goods have left.
+        flow of such a one. Goods that have left are called back.
         """
         found = await self._open(session, Claim(order_id, flow, ()), cause)
         return await self._make(session, found, Move.RELEASE, cause=cause, reason=reason)
@@ -74,11 +74,12 @@ class Stockroom:
     async def ship(self, session: AsyncSession, order_id: str, *, cause: Envelope | None = None) -> Reservation:
         """The carrier has collected the goods. What nobody has committed yet was paid all the same.
 
-        Raises ``UnknownReservationError``, ``MoveRefusedError`` and ``ShortError``.
+        Raises ``UnknownReservationError`` and ``ShortError``.
         """
         found = await self._locked(session, order_id)
-        committed = await self._make(session, found, Move.COMMIT, cause=cause)
-        return await self._make(session, committed, Move.SHIP, cause=cause)
+        if Move.SHIP not in LIFE[found.status]:
+            found = await self._make(session, found, Move.COMMIT, cause=cause)
+        return await self._make(session, found, Move.SHIP, cause=cause)
 
     async def expire_one(self, session: AsyncSession) -> bool:
         """Give the goods of one reservation back that nobody paid in time; whether there was one."""
@@ -137,13 +138,16 @@ class Stockroom:
                 picks = ()
             case Effect.LEAVE:
                 await self._change(session, before.picks, StockItem.ship, cause)
+            case Effect.COME_BACK:
+                await self._change(session, before.picks, StockItem.take_back, cause)
+                picks = ()
             case Effect.NONE:
                 pass
         after = before.after(step, picks=picks, expires_at=expires_at)
         await store.save_reservation(session, before, after, now=self._now())
         if step.effect is Effect.TAKE:
             await self._tell(session, after.order_id, "StockReserved", orders_language.reserved(after), cause)
-        if step.effect is Effect.RETURN:
+        if step.effect in (Effect.RETURN, Effect.COME_BACK):
             payload = orders_language.released(after, reason)
             await self._tell(session, after.order_id, "StockReleased", payload, cause)
         return after

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, case, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import insert_if_absent
@@ -19,16 +19,17 @@ class Record:
     """A shipment with what the service needs to go on with it."""
 
     shipment: Shipment
-    cause: Envelope | None
-    asked_at: datetime | None
+    cause: Envelope | None = None
+    asked_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 async def open_record(session: AsyncSession, fresh: Shipment, *, now: datetime) -> Record:
     """Lock the shipment of an order; where there is none, ``fresh`` becomes it."""
     if await insert_if_absent(session, shipments, **_values(fresh), updated_at=now):
-        return Record(fresh, None, None)
+        return Record(fresh)
     found = await lock_record(session, fresh.order_id)
-    return found or Record(fresh, None, None)
+    return found or Record(fresh)
 
 
 async def lock_record(session: AsyncSession, order_id: str) -> Record | None:
@@ -76,7 +77,10 @@ async def save(
 async def claim(
     session: AsyncSession, statuses: Sequence[Status], *, now: datetime, lease: timedelta, limit: int
 ) -> list[Record]:
-    """Take on shipments that are due, for the time of a lease; then they are due again, if nobody saved them."""
+    """Take on shipments that are due, for the time of a lease; then they are due again, if nobody saved them.
+
+    A carrier will be asked to book those that are still requested, which counts as a try.
+    """
     due = (
         select(shipments.c.order_id)
         .where(shipments.c.due_at <= now, shipments.c.status.in_(statuses))
@@ -84,10 +88,11 @@ async def claim(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    tried = case((shipments.c.status == Status.REQUESTED, 1), else_=0)
     taken = (
         update(shipments)
         .where(shipments.c.order_id.in_(due.scalar_subquery()))
-        .values(due_at=now + lease, tries=shipments.c.tries + 1)
+        .values(due_at=now + lease, tries=shipments.c.tries + tried)
         .returning(shipments)
     )
     return [_record(row) for row in await session.execute(taken)]
@@ -106,6 +111,41 @@ async def withdraw_from(session: AsyncSession, shipment: Shipment, carriers: Ite
     for carrier in carriers:
         values = {"order_id": shipment.order_id, "carrier": carrier, "reference": shipment.id}
         await insert_if_absent(session, withdrawals, **values, tries=0, due_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A carrier that is to let go of a booking. ``tries`` is how often it was asked to."""
+
+    order_id: str
+    carrier: str
+    reference: str
+    tries: int
+
+
+async def claim_withdrawals(session: AsyncSession, *, now: datetime, lease: timedelta, limit: int) -> list[Withdrawal]:
+    """Take on withdrawals that are due, for the time of a lease."""
+    due = (
+        select(withdrawals.c.order_id, withdrawals.c.carrier)
+        .where(withdrawals.c.due_at <= now)
+        .order_by(withdrawals.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(withdrawals)
+        .where(tuple_(withdrawals.c.order_id, withdrawals.c.carrier).in_(due))
+        .values(due_at=now + lease, tries=withdrawals.c.tries + 1)
+        .returning(withdrawals)
+    )
+    rows = await session.execute(taken)
+    return [Withdrawal(row.order_id, row.carrier, row.reference, row.tries) for row in rows]
+
+
+async def settle_withdrawal(session: AsyncSession, one: Withdrawal, *, due_at: datetime | None) -> None:
+    """A carrier has let go, or is to be asked again at a time."""
+    ours = (withdrawals.c.order_id == one.order_id, withdrawals.c.carrier == one.carrier)
+    await session.execute(update(withdrawals).where(*ours).values(due_at=due_at))
 
 
 def _values(shipment: Shipment) -> dict[str, Any]:
@@ -128,7 +168,7 @@ def _record(row: Row[Any]) -> Record:
         tries=row.tries,
     )
     cause = None if row.cause is None else Envelope.model_validate(row.cause)
-    return Record(shipment, cause, row.asked_at)
+    return Record(shipment, cause, row.asked_at, row.due_at)
 
 
 def _parcel(stored: dict[str, Any]) -> Parcel:

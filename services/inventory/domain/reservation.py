@@ -55,6 +55,8 @@ class Effect(StrEnum):
     """reserved → available"""
     LEAVE = "leave"
     """reserved → shipped"""
+    COME_BACK = "come back"
+    """shipped → available"""
 
 
 class Step(NamedTuple):
@@ -94,10 +96,12 @@ LIFE: Final[dict[Status, dict[Move, Step]]] = {
     _S.RELEASED: {
         _M.RELEASE: Step(_S.RELEASED),
         _M.EXPIRE: Step(_S.RELEASED),
+        _M.SHIP: Step(_S.RELEASED),  # left and called back at once: the carrier brings it home
     },
     _S.SHIPPED: {
         _M.RESERVE: Step(_S.SHIPPED),
         _M.COMMIT: Step(_S.SHIPPED),
+        _M.RELEASE: Step(_S.RELEASED, _E.COME_BACK),
         _M.EXPIRE: Step(_S.SHIPPED),
         _M.SHIP: Step(_S.SHIPPED),
     },

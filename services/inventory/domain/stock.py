@@ -60,6 +60,11 @@ class StockItem:
         _positive(units)
         return replace(self, reserved=self.reserved - units, shipped=self.shipped + units)
 
+    def take_back(self, units: int) -> Self:
+        """Units that had left are free again."""
+        _positive(units)
+        return replace(self, available=self.available + units, shipped=self.shipped - units)
+
     def under(self, *, reorder_point: int, order_up_to: int) -> Self:
         """The same goods under another policy."""
         low = self.available <= reorder_point

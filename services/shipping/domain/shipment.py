@@ -18,7 +18,7 @@ class ShippingError(Exception):
 
 
 class TooLateError(ShippingError):
-    """The parcel is on its way already."""
+    """The parcel has arrived already."""
 
 
 class Status(StrEnum):
@@ -36,7 +36,7 @@ class Status(StrEnum):
     FAILED = "failed"
     """No carrier took it."""
     CANCELLED = "cancelled"
-    """The order was cancelled before the parcel was collected."""
+    """The order was cancelled before the parcel arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class Shipment:
         return replace(self, status=Status.REQUESTED, flow="orchestrated", parcel=parcel)
 
     def cancelled(self, reason: str) -> "Shipment":
-        """The order was cancelled. Raises ``TooLateError`` once the carrier has the parcel."""
-        if self.status in (Status.DISPATCHED, Status.DELIVERED):
-            raise TooLateError(f"the parcel of {self.order_id} is {self.status}: it can't be cancelled any more")
+        """The order was cancelled; a parcel that is under way is called back. Raises ``TooLateError`` on arrival."""
+        if self.status is Status.DELIVERED:
+            raise TooLateError(f"the parcel of {self.order_id} is delivered: it can't be called back any more")
         if self.status in (Status.FAILED, Status.CANCELLED):
             return self
         return replace(self, status=Status.CANCELLED, reason=reason)

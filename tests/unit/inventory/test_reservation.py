@@ -10,7 +10,7 @@ from inventory.domain.errors import MoveRefusedError
 from inventory.domain.reservation import LIFE, Effect, Move, Reservation, Status
 
 HOLDS = {Status.HELD: True, Status.COMMITTED: True}
-CHANGE = {Effect.NONE: 0, Effect.TAKE: 1, Effect.RETURN: -1, Effect.LEAVE: -1}
+CHANGE = {Effect.NONE: 0, Effect.TAKE: 1, Effect.RETURN: -1, Effect.LEAVE: -1, Effect.COME_BACK: 0}
 
 
 def reservation(status: Status) -> Reservation:
@@ -48,12 +48,18 @@ def test_a_payment_after_expiry_takes_the_goods_anew() -> None:
     assert (step.status, step.effect) == (Status.COMMITTED, Effect.TAKE)
 
 
-@pytest.mark.parametrize("move", [Move.RESERVE, Move.COMMIT, Move.SHIP])
+@pytest.mark.parametrize("move", [Move.RESERVE, Move.COMMIT])
 def test_what_was_released_stays_released(move: Move) -> None:
     with pytest.raises(MoveRefusedError, match="o-1 is released"):
         reservation(Status.RELEASED).step(move)
 
 
-def test_what_has_left_the_house_cannot_be_released() -> None:
-    with pytest.raises(MoveRefusedError):
-        reservation(Status.SHIPPED).step(Move.RELEASE)
+def test_what_has_left_the_house_is_called_back_by_a_release() -> None:
+    step = reservation(Status.SHIPPED).step(Move.RELEASE)
+    assert (step.status, step.effect) == (Status.RELEASED, Effect.COME_BACK)
+
+
+def test_a_release_that_overtakes_the_collection_comes_to_the_same() -> None:
+    released = reservation(Status.COMMITTED).step(Move.RELEASE)
+    assert released.effect is Effect.RETURN
+    assert LIFE[released.status][Move.SHIP] == (Status.RELEASED, Effect.NONE)

@@ -11,7 +11,7 @@ from inventory.domain.replenishment import check_policy, units_to_buy
 from inventory.domain.stock import StockItem
 
 Move = Callable[[StockItem, int], StockItem]
-MOVES: list[Move] = [StockItem.receive, StockItem.reserve, StockItem.release, StockItem.ship]
+MOVES: list[Move] = [StockItem.receive, StockItem.reserve, StockItem.release, StockItem.ship, StockItem.take_back]
 
 counts = st.integers(0, 10**7)
 items = st.builds(

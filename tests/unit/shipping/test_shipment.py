@@ -94,10 +94,11 @@ def test_what_has_ended_never_changes(messages: list[Message]) -> None:
             ended = shipment.status
 
 
-def test_a_parcel_that_was_collected_cannot_be_cancelled() -> None:
-    shipment = told([requested, booked, Shipment.dispatched])
-    with pytest.raises(TooLateError, match="o-1 is dispatched"):
-        shipment.cancelled("too late")
+def test_a_parcel_is_called_back_until_it_has_arrived() -> None:
+    under_way = told([requested, booked, Shipment.dispatched])
+    assert under_way.cancelled("too late?").status is Status.CANCELLED
+    with pytest.raises(TooLateError, match="o-1 is delivered"):
+        under_way.delivered().cancelled("too late")
 
 
 @given(st.sampled_from(["DE", "DK", "FR", "JP"]), st.integers(1, 5000))
