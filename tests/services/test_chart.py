@@ -1,6 +1,7 @@
 """The shop's chart says what the services need, and says it consistently."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,14 +46,17 @@ def test_it_lints(values: tuple[str, ...]) -> None:
 
 def test_each_call_is_allowed_by_the_one_who_is_called() -> None:
     shop = services()
-    assert shop.keys() == {"gateway", "orders", "catalog"}
+    inside = {"gateway", "orders", "catalog", "inventory", "payments", "shipping", "notifications"}
+    assert shop.keys() == inside | {"bank"}
     calls = {(name, call.service) for name, one in shop.items() for call in one.spec.security.calls}
     callers = {(caller.service, name) for name, one in shop.items() for caller in one.spec.security.callers}
-    assert calls == {("gateway", "orders"), ("gateway", "catalog"), ("orders", "catalog")}
+    calls = {(caller, called) for caller, called in calls if called in shop}
+    assert {called for caller, called in calls if caller == "orders"} == {"catalog", "inventory", "payments"}
     assert callers == calls | {(None, "gateway")}, "the ingress gateway calls the gateway alone"
+    assert [caller for caller, called in calls if called == "bank"] == ["payments"]
 
 
-@pytest.mark.parametrize(("outer", "inner"), [("gateway", "orders"), ("orders", "catalog")])
+@pytest.mark.parametrize(("outer", "inner"), [("gateway", "orders"), ("gateway", "shipping"), ("orders", "catalog")])
 def test_one_try_has_time_for_a_whole_call_behind_it(outer: str, inner: str) -> None:
     shop = services()
     for name in (outer, inner):
@@ -69,16 +73,30 @@ def of_kind(kind: str, *values: str) -> dict[str, dict[str, Any]]:
     return {one["metadata"]["name"]: one for one in rendered(*values) if one["kind"] == kind}
 
 
-def test_all_pods_of_orders_have_one_key() -> None:
-    secret = of_kind("Secret")["orders-reference-key"]
-    assert secret["metadata"]["name"] in secrets_of("orders")
-    assert "REFERENCE_KEY" in secret["data"]
-    assert "orders-reference-key" not in of_kind("Secret", "referenceKey.existingSecret=mine")
-    assert "mine" in secrets_of("orders", "referenceKey.existingSecret=mine")
-
-
 def secrets_of(name: str, *values: str) -> set[str]:
     return {source.secret_ref.name for source in services(*values)[name].spec.env_from if source.secret_ref}
+
+
+@pytest.mark.parametrize("name", ["orders", "inventory", "payments", "shipping", "notifications", "bank"])
+def test_a_service_with_data_has_its_own_database_and_no_other_and_migrates_it(name: str) -> None:
+    assert f"{name}-database" in secrets_of(name)
+    assert not [one for one in secrets_of(name) - {f"{name}-database"} if one.endswith("-database")]
+    migrate = services()[name].spec.migrate
+    assert migrate
+    assert list(migrate.command) == ["python", "-m", "chassis", "migrate", name]
+    address = of_kind("Secret")[f"{name}-database"]["stringData"]["DATABASE_URL"]
+    assert re.fullmatch(rf"postgresql\+asyncpg://{name}:\w+@postgres:5432/{name}", address)
+
+
+def test_only_the_ambassador_and_the_bank_know_the_bank_s_credentials() -> None:
+    knowing = {name for name in services() if "bank-credentials" in secrets_of(name)}
+    assert knowing == {"bank"}
+    [ambassador] = [
+        container
+        for container in services()["payments"].spec.pod_template.spec["containers"]
+        if container["name"] == "ambassador"
+    ]
+    assert ambassador["envFrom"] == [{"secretRef": {"name": "bank-credentials"}}]
 
 
 def test_each_role_of_the_database_has_a_password_of_its_own() -> None:
@@ -98,7 +116,7 @@ def test_a_data_service_lets_in_those_who_call_it_and_nobody_else(keeper: str, p
     [rule] = policy["rules"]
     callers = {principal.rpartition("/")[2] for principal in rule["from"][0]["source"]["principals"]}
     calling = {name for name, one in services().items() if keeper in {call.service for call in one.spec.security.calls}}
-    assert calling <= callers <= {"orders", "inventory", "payments", "shipping", "notifications", "catalog"}
+    assert calling <= callers <= {*calling, "catalog"}
     assert rule["to"] == [{"operation": {"ports": [port]}}]
     assert "rules" not in of_kind("AuthorizationPolicy")["valkey"]["spec"], "nobody needs it yet"
 

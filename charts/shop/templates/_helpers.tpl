@@ -6,17 +6,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{/* The Secret with the key that signs the ids of orders. */}}
-{{- define "shop.referenceKeySecret" -}}
-{{- default "orders-reference-key" .Values.referenceKey.existingSecret }}
+{{/* Roles of Postgres that own a database of their name. */}}
+{{- define "shop.databases" -}}
+{{ include "shop.withData" . }} bank
 {{- end }}
 
-{{/* The services that keep data, and whom the broker lets in; each has a database and a role of its name. */}}
+{{/* The services that keep data and take part in events. */}}
 {{- define "shop.withData" -}}
 orders inventory payments shipping notifications
 {{- end }}
 
-{{/* What a service needs that has a database and takes part in events: (dict "name" "orders" "secrets" (list "more")). */}}
+{{/* What a service needs that has a database: (dict "name" "orders" "secrets" (list "more")). */}}
 {{- define "shop.data" -}}
 envFrom:
 - secretRef: {name: {{ .name }}-database}
@@ -27,7 +27,7 @@ envFrom:
 migrate: {command: [python, -m, chassis, migrate, {{ .name }}], timeout: 3m}
 {{- end }}
 
-{{/* Two entries of `calls` that go with it. */}}
+{{/* Two entries of `calls`: a database, and events. */}}
 {{- define "shop.callsData" -}}
 - service: postgres
 - service: nats
