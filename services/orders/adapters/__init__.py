@@ -1,1 +1,1 @@
-"""What fills the ports: the catalog over HTTP, signed ids, memory."""
+"""What fills the ports: other services over HTTP, a database or the memory of the process, tasks of the event loop."""

@@ -1,10 +1,10 @@
-"""Why an order isn't possible."""
+"""Why something isn't possible with an order."""
 
 from collections.abc import Collection
 
 
 class OrderError(Exception):
-    """The order breaks a rule; the message says which one."""
+    """A rule is broken; the message says which one."""
 
 
 class InvalidMoneyError(OrderError):
@@ -18,9 +18,21 @@ class MixedCurrenciesError(OrderError):
         super().__init__(f"{one} and {other} can't be in one order: place one order for each currency")
 
 
+class InvalidAddressError(OrderError):
+    """An address that no carrier could find."""
+
+
+class InvalidRuleError(OrderError):
+    """A discount rule that can't be read."""
+
+
 class UnknownProductsError(OrderError):
     """Some of the products don't exist."""
 
     def __init__(self, skus: Collection[str]) -> None:
         super().__init__(f"no product has the SKU {', '.join(sorted(skus))}")
         self.skus = frozenset(skus)
+
+
+class WrongStateError(OrderError):
+    """The order, or its saga, isn't in a state that allows it."""

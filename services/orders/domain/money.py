@@ -27,9 +27,26 @@ class Money:
             raise InvalidMoneyError(f"{self.currency!r} is not an ISO 4217 code like EUR")
 
     def __add__(self, other: Self) -> Self:
-        if self.currency != other.currency:
-            raise MixedCurrenciesError(self.currency, other.currency)
-        return type(self)(self.amount + other.amount, self.currency)
+        return type(self)(self.amount + self._same(other).amount, self.currency)
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(self.amount - self._same(other).amount, self.currency)
 
     def __mul__(self, count: int) -> Self:
         return type(self)(self.amount * count, self.currency)
+
+    def __ge__(self, other: Self) -> bool:
+        return self.amount >= self._same(other).amount
+
+    def percent(self, percent: int) -> Self:
+        """That many percent of it, rounded down to a whole minor unit.
+
+        >>> Money(1999, "EUR").percent(10)
+        Money(amount=199, currency='EUR')
+        """
+        return type(self)(self.amount * percent // 100, self.currency)
+
+    def _same(self, other: Self) -> Self:
+        if self.currency != other.currency:
+            raise MixedCurrenciesError(self.currency, other.currency)
+        return other

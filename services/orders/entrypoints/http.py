@@ -1,104 +1,37 @@
-"""Orders over HTTP."""
+"""Orders and their sagas over HTTP."""
 
-from typing import Annotated, Literal, Self
-from uuid import uuid4
+from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 
+from chassis import context
+from chassis.ids import new_id
 from chassis.problems import Problem
-from orders.adapters.signed_references import LONGEST
-from orders.application import Ordering, Placed
-from orders.domain.errors import OrderError, UnknownProductsError
-from orders.domain.money import Money
-from orders.domain.order import LARGEST_QUANTITY, MOST_LINES, Item
+from orders.application.coordinator import Coordinator
+from orders.application.ordering import Ordering, Trail
+from orders.domain.errors import OrderError, UnknownProductsError, WrongStateError
+from orders.domain.saga import ENDED, SagaStatus
+from orders.entrypoints.views import (
+    CancelRequest,
+    Customer,
+    OrderList,
+    OrderRequest,
+    OrderView,
+    ResolveRequest,
+    SagaList,
+    SagaView,
+    Which,
+)
+from orders.ports.storage import KeyReusedError
 
-Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$", examples=["ada"])]
-Sku = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", examples=["rope-01"])]
-
-
-class ItemRequest(BaseModel):
-    """A product to order."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sku: Sku
-    quantity: int = Field(ge=1, le=LARGEST_QUANTITY, strict=True)
-
-
-class OrderRequest(BaseModel):
-    """An order to place."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    customer: Customer
-    items: list[ItemRequest] = Field(min_length=1, max_length=MOST_LINES)
+_UNENDED: Final = tuple(status for status in SagaStatus if status not in ENDED)
+Id = Annotated[str, Path(max_length=128)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+After = Annotated[UUID | None, Query(description="Where the page before ended.")]
 
 
-class MoneyView(BaseModel):
-    """An amount of money."""
-
-    amount: int = Field(description="In minor units: 1999 EUR is 19.99.")
-    currency: str = Field(description="ISO 4217 code.")
-
-    @classmethod
-    def of(cls, money: Money) -> Self:
-        """The view of an amount."""
-        return cls(amount=money.amount, currency=money.currency)
-
-
-class LineView(BaseModel):
-    """A line of an order."""
-
-    sku: str
-    quantity: int
-    unitPrice: MoneyView  # noqa: N815 - JSON name
-    total: MoneyView
-
-
-class OrderView(BaseModel):
-    """A placed order."""
-
-    id: str = Field(description="Where it is found again: /v1/orders/{id}. Long, because it holds the order itself.")
-    number: str = Field(description="Short name of the order: the same order has the same number.")
-    status: Literal["pending"] = Field(description="Nothing happens to orders yet, so they stay pending.")
-    customer: str
-    items: list[LineView]
-    total: MoneyView
-
-    @classmethod
-    def of(cls, placed: Placed) -> Self:
-        """The view of an order."""
-        order = placed.order
-        lines = [
-            LineView(
-                sku=line.sku,
-                quantity=line.quantity,
-                unitPrice=MoneyView.of(line.unit_price),
-                total=MoneyView.of(line.total),
-            )
-            for line in order.lines
-        ]
-        return cls(
-            id=placed.reference,
-            number=order.number,
-            status="pending",
-            customer=order.customer,
-            items=lines,
-            total=MoneyView.of(order.total),
-        )
-
-
-class OrderList(BaseModel):
-    """Some of a customer's orders."""
-
-    orders: list[OrderView]
-    complete: Literal[False] = Field(
-        False, description="Never all of them: each pod knows those that it has placed lately itself."
-    )
-
-
-def router(ordering: Ordering) -> APIRouter:
+def router(ordering: Ordering, coordinator: Coordinator) -> APIRouter:  # noqa: C901 - one function a route
     """Routes of orders."""
     routes = APIRouter(tags=["orders"])
 
@@ -110,39 +43,94 @@ def router(ordering: Ordering) -> APIRouter:
             str | None,
             Header(
                 pattern=r"^[\x21-\x7e]{1,128}$",
-                description="The same order placed again with the same key is the same order, on every pod.",
+                description="Sent again with the same key, the same order is answered as it was the first time.",
             ),
         ] = None,
     ) -> OrderView:
-        """Place an order at the prices of now."""
-        items = [Item(item.sku, item.quantity) for item in request.items]
+        """Place an order at the prices of now. Stock and payment are asked for at once, the rest follows."""
         try:
-            placed = await ordering.place(customer=request.customer, items=items, key=idempotency_key or str(uuid4()))
+            order = await ordering.place(request.wish(), key=idempotency_key, trail=_trail())
         except OrderError as error:
             raise _refusal(error, request) from error
-        response.headers["location"] = f"/v1/orders/{placed.reference}"
-        return OrderView.of(placed)
+        response.headers["location"] = f"/v1/orders/{order.id}"
+        return OrderView.of(order)
 
     @routes.get("/v1/orders/{order_id}")
-    async def read_order(order_id: Annotated[str, Path(max_length=LONGEST)]) -> OrderView:
-        """Read an order by its id, on any pod."""
-        placed = ordering.find(order_id)
-        if placed is None:
-            detail = "No order has this id. Use the id or the Location of the answer to POST /v1/orders."
-            raise Problem(404, detail, kind="unknown-order")
-        return OrderView.of(placed)
+    async def read_order(order_id: Id) -> OrderView:
+        """Read an order by its id."""
+        order = await ordering.find(order_id)
+        if order is None:
+            raise _unknown()
+        return OrderView.of(order)
 
     @routes.get("/v1/orders")
-    async def list_recent_orders(
-        customer: Annotated[Customer, Query()], limit: Annotated[int, Query(ge=1, le=100)] = 20
-    ) -> OrderList:
-        """List orders of a customer that this pod has placed lately, the latest first."""
-        return OrderList(orders=[OrderView.of(placed) for placed in ordering.recent(customer, limit=limit)])
+    async def list_orders(customer: Annotated[Customer, Query()], limit: Limit = 20, after: After = None) -> OrderList:
+        """List a customer's orders, the latest first."""
+        found = await ordering.orders_of(customer, limit=limit, after=after and str(after))
+        return OrderList(orders=[OrderView.of(o) for o in found], next=found[-1].id if len(found) == limit else None)
+
+    @routes.post("/v1/orders/{order_id}/cancel")
+    async def cancel_order(order_id: Id, request: CancelRequest) -> OrderView:
+        """Cancel an order that no carrier has yet. Refund and release follow."""
+        try:
+            work = await coordinator.cancel(order_id, request.reason)
+        except OrderError as error:
+            raise _impossible(error) from error
+        if work is None:
+            raise _unknown()
+        return OrderView.of(work.order)
+
+    @routes.get("/v1/sagas", tags=["sagas"])
+    async def list_sagas(
+        status: Annotated[Which, Query(description="unended: all that aren't at their end.")] = "unended",
+        limit: Limit = 20,
+        after: After = None,
+    ) -> SagaList:
+        """List sagas, the latest first."""
+        statuses = _UNENDED if status == "unended" else (status,)
+        found = await ordering.sagas(statuses, limit=limit, after=after and str(after))
+        return SagaList(sagas=[SagaView.of(s) for s in found], next=found[-1].id if len(found) == limit else None)
+
+    @routes.get("/v1/sagas/{order_id}", tags=["sagas"])
+    async def read_saga(order_id: Id) -> SagaView:
+        """Read the saga of an order."""
+        saga = await ordering.saga(order_id)
+        if saga is None:
+            raise _unknown()
+        return SagaView.of(saga)
+
+    @routes.post("/v1/sagas/{order_id}/resolve", tags=["sagas"])
+    async def resolve_saga(order_id: Id, request: ResolveRequest) -> SagaView:
+        """Decide about a saga that doesn't come to its end by itself."""
+        try:
+            work = await coordinator.resolve(order_id, request.action, request.reason)
+        except WrongStateError as error:
+            raise _impossible(error) from error
+        if work is None:
+            raise _unknown()
+        return SagaView.of(work.saga)
 
     return routes
 
 
+def _trail() -> Trail:
+    request = context.current()
+    correlation = request.request_id if request else new_id()
+    return Trail(correlation, correlation)
+
+
+def _unknown() -> Problem:
+    detail = "No order has this id. Use the id or the Location of the answer to POST /v1/orders."
+    return Problem(404, detail, kind="unknown-order")
+
+
+def _impossible(error: OrderError) -> Problem:
+    return Problem(409, f"{error}.", kind="not-in-this-state", title="Not in this state")
+
+
 def _refusal(error: OrderError, request: OrderRequest) -> Problem:
+    if isinstance(error, KeyReusedError):
+        return Problem(422, f"{error}.", kind="idempotency-key-reused", title="Idempotency key reused")
     if not isinstance(error, UnknownProductsError):
         return Problem(422, f"{error}.", kind="order-refused", title="Order refused")
     errors = [

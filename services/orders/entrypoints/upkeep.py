@@ -1,0 +1,59 @@
+"""What a process of orders does by itself: takes sagas up that nobody drives, keeps its own, counts, forgets."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from chassis.problems import Problem
+from orders.application.coordinator import Coordinator
+from orders.application.ordering import Ordering
+
+_log = logging.getLogger(__name__)
+
+_AT_A_TIME: Final = 50
+_HEARTBEAT_SECONDS: Final = 3.0
+"""A third of a lease: it survives two that fail."""
+
+
+class Every(Protocol):
+    """How a service takes a schedule: ``Service.every``."""
+
+    def __call__(self, name: str, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+        """Do it about every so many seconds."""
+
+
+def attach(every: Every, ordering: Ordering, coordinator: Coordinator, registry: CollectorRegistry) -> None:
+    """Do it from now on."""
+    sagas = Gauge("sagas", "Sagas that aren't at their end, in all processes.", ["status"], registry=registry)
+
+    async def take_up() -> None:
+        await coordinator.take_up(limit=_AT_A_TIME)
+
+    async def count() -> None:
+        for status, number in (await ordering.unended()).items():
+            sagas.labels(status).set(number)
+
+    every("sagas", 1.0, take_up)
+    every("saga count", 10.0, count)
+
+
+def heartbeat(coordinator: Coordinator, busy: Callable[[], bool]) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Keeps the leases of this process for as long as it drives sagas, until the very end."""
+
+    async def beat(stopping: asyncio.Event) -> None:
+        while busy() or not stopping.is_set():
+            try:
+                await coordinator.stay()
+            except Problem as problem:
+                _log.warning("leases could not be prolonged", extra={"cause": problem.detail})
+            try:
+                async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                    await stopping.wait()
+                    await asyncio.sleep(_HEARTBEAT_SECONDS)
+            except TimeoutError:
+                continue
+
+    return beat
