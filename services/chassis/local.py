@@ -1,119 +1,128 @@
 """``python -m chassis.local``: the whole shop as plain processes on loopback, without a cluster.
 
-For debugging and tests. There is no mesh here: no retries, no identities, nobody is refused, no
-access log but the services' own. Faults by header are on.
+For debugging and tests, with a real Postgres and a real NATS. There is no mesh here: no retries, no identities, nobody
+is refused, no access log but the services' own. Faults by header are on.
+
+Which services there are is what the folder says: each package beside the chassis that can be run, with a database of
+its own if it has migrations. Each is told where all the others are.
 """
 
 import argparse
-import json
+import asyncio
 import os
 import secrets
 import signal
-import socket
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final, Self
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
 
-import httpx
+from chassis.database import Database
+from chassis.local_data import DataServices, data_services
+from chassis.migrations import has_migrations, migrate
+from chassis.process import Process, listen, url_of
 
-_START_SECONDS: Final = 60.0
-_LOOPBACK: Final = "127.0.0.1"
-_BACKLOG: Final = 2048
+__all__ = ["Process", "Shop", "services", "shop"]
+
+_SERVICES: Final = Path(__file__).parents[1]
+_AMBASSADORS: Final = {"payments": "bank"}
+"""Who reaches whom by a process of its own beside it, ``SERVICE.ambassador``, as by a second container of its pod."""
 
 
-class Process:
-    """A service in a process of its own on loopback, on a port that the system chooses unless one is given.
+class Shop(dict[str, Process]):
+    """The services by name, on the data services that they share."""
 
-    The port is bound before the process starts, so ``url`` is known at once and requests wait until it serves. Raises
-    ``OSError`` when the port is taken.
-    """
-
-    def __init__(self, name: str, *, port: int = 0, env: Mapping[str, str] | None = None, quiet: bool = False) -> None:
-        self.name = name
-        self.log: list[str] = []
+    def __init__(
+        self, names: Collection[str], data: DataServices, *, port: int, env: Mapping[str, str], quiet: bool
+    ) -> None:
+        super().__init__()
+        self.data = data
         self._quiet = quiet
-        with socket.create_server((_LOOPBACK, port), backlog=_BACKLOG) as listener:
-            self.url = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "chassis", name],
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {}), "LISTEN_FD": str(listener.fileno())},
-                pass_fds=[listener.fileno()],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._envs: dict[str, dict[str, str]] = {}
+        with ExitStack() as stack:
+            bound = {name: stack.enter_context(listen(port if name == "gateway" else 0)) for name in names}
+            urls = {name: url_of(listener) for name, listener in bound.items()}
+            for name, listener in bound.items():
+                self._envs[name] = {**env, **_addresses(name, urls), **_data_of(name, data)}
+                self[name] = Process(name, listener=listener, env=self._envs[name], quiet=quiet)
 
-    def await_ready(self) -> Self:
-        """Wait until it serves. Raises ``RuntimeError`` with the last of its log when it doesn't."""
-        try:
-            httpx.get(self.url + "/readyz", timeout=_START_SECONDS, trust_env=False).raise_for_status()
-        except httpx.HTTPError as error:
-            self.stop()
-            said = "\n".join(self.log[-20:])
-            raise RuntimeError(
-                f"{self.name} ended with {self._process.returncode} instead of serving:\n{said}"
-            ) from error
-        return self
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def entries(self) -> list[dict[str, object]]:
-        """What it has logged so far."""
-        return [json.loads(line) for line in list(self.log) if line.startswith("{")]
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end, at most ``timeout`` seconds, and return its exit code."""
-        code = self._process.wait(timeout)
-        self._reader.join(timeout)
-        if self._process.stdout:
-            self._process.stdout.close()
-        return code
+    def restart(self, name: str) -> Process:
+        """Start a service that has ended once more, where it was."""
+        port = int(self[name].url.rpartition(":")[2])
+        self[name] = Process(name, port=port, env=self._envs[name], quiet=self._quiet)
+        return self[name]
 
     def stop(self) -> None:
-        """End it as a developer does, or for sure after five seconds."""
-        if self._process.poll() is None:
-            self.signal(signal.SIGINT)
-        try:
-            self.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self.wait()
+        """End all of them at once."""
+        for process in self.values():
+            process.ask_to_end()
+        for process in self.values():
+            process.stop()
 
-    def _read(self) -> None:
-        for line in self._process.stdout or ():
-            self.log.append(line.rstrip("\n"))
-            if not self._quiet:
-                sys.stdout.write(f"{self.name:8} {line}")
+
+def services() -> list[str]:
+    """All services that there are, and the ambassadors beside them."""
+    names = sorted(path.parent.name for path in _SERVICES.glob("*/__main__.py") if path.parent.name != "chassis")
+    beside = [f"{name}.ambassador" for name in names if (_SERVICES / name / "ambassador.py").exists()]
+    return names + beside
 
 
 @contextmanager
-def shop(*, port: int = 0, env: Mapping[str, str] | None = None, quiet: bool = False) -> Iterator[dict[str, Process]]:
-    """The three services, the gateway on ``port``; all of them end with the block."""
-    common = {"FAULTS": "enabled", "LOG_LEVEL": "debug", "REFERENCE_KEY": secrets.token_hex(16), **(env or {})}
-    processes: dict[str, Process] = {}
-    try:
-        for name, number in (("catalog", 0), ("orders", 0), ("gateway", port)):
-            urls = {f"{other.upper()}_URL": process.url for other, process in processes.items()}
-            processes[name] = Process(name, port=number, env={**common, **urls}, quiet=quiet)
-        for process in processes.values():
+def shop(
+    *,
+    port: int = 0,
+    env: Mapping[str, str] | None = None,
+    quiet: bool = False,
+    names: Collection[str] | None = None,
+    data: DataServices | None = None,
+) -> Iterator[Shop]:
+    """All services, or those of these names, the gateway on ``port``; they end with the block.
+
+    They use the data services that they are given, where their databases must be new, or some of their own.
+    """
+    chosen = services() if names is None else names
+    common = {
+        "FAULTS": "enabled",
+        "LOG_LEVEL": "debug",
+        "REFERENCE_KEY": secrets.token_hex(16),
+        "BANK_SECRET": secrets.token_hex(16),
+        **(env or {}),
+    }
+    with ExitStack() as stack:
+        shared = data or stack.enter_context(data_services())
+        asyncio.run(_migrate([name for name in chosen if _has_database(name)], shared))
+        running = Shop(chosen, shared, port=port, env=common, quiet=quiet)
+        stack.callback(running.stop)
+        for process in running.values():
             process.await_ready()
-        yield processes
-    finally:
-        for process in reversed(processes.values()):
-            process.stop()
+        yield running
+
+
+async def _migrate(names: Collection[str], data: DataServices) -> None:
+    for name in names:  # one by one: Alembic keeps what it is at in global variables
+        database = Database(data.database_url(name), connections=1)
+        try:
+            await migrate(database, name, patience=10.0)
+        finally:
+            await database.close()
+
+
+def _has_database(name: str) -> bool:
+    return "." not in name and has_migrations(name)
+
+
+def _data_of(name: str, data: DataServices) -> dict[str, str]:
+    """What a service is told about the data services: those that have nothing to keep don't tell others of it."""
+    return {"DATABASE_URL": data.database_url(name), "BROKER_URL": data.broker_url} if _has_database(name) else {}
+
+
+def _addresses(name: str, urls: Mapping[str, str]) -> dict[str, str]:
+    """Where the others are, as variables: ``CATALOG_URL``."""
+    told = {f"{other.upper()}_URL": url for other, url in urls.items() if "." not in other}
+    if (ambassador := f"{name}.ambassador") in urls:
+        told[f"{_AMBASSADORS[name].upper()}_URL"] = urls[ambassador]
+    return told
 
 
 def main() -> None:
@@ -124,13 +133,15 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told a process in its background to ignore them
         signal.signal(number, signal.default_int_handler)
     try:
-        with shop(port=arguments.port) as processes:
-            url = processes["gateway"].url
+        with shop(port=arguments.port) as running:
+            url = running["gateway"].url
             sys.stdout.write(
                 f"\nThe shop is open at {url}. Try:\n\n"
                 f"  curl {url}/api/v1/catalog/rope-01\n"
                 f"  curl {url}/api/v1/orders --json "
                 '\'{"customer": "ada", "items": [{"sku": "rope-01", "quantity": 2}]}\'\n\n'
+                + "".join(f"{name:19} {process.url}\n" for name, process in running.items())
+                + f"{'Postgres':19} {running.data.admin_url}\n{'NATS':19} {running.data.broker_url}\n\n"
                 "Ctrl-C closes it.\n\n"
             )
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)

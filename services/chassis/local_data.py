@@ -12,9 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,6 +107,11 @@ class Postgres(Server):
             )
             self._passwords[name] = password
         return self._url(name, self._passwords[name], name)
+
+    @property
+    def admin_url(self) -> str:
+        """Everything, as the superuser."""
+        return self._url("postgres", self._password, "postgres").replace("+asyncpg", "")
 
     def sql(self, *statements: str, database: str = "postgres") -> str:
         """Run statements as the superuser, each in a transaction of its own, and give what they print."""
@@ -214,13 +220,20 @@ class DataServices:
         """``DATABASE_URL`` of a service."""
         return self.postgres.database_url(name)
 
+    @property
+    def admin_url(self) -> str:
+        """Everything in Postgres, as its superuser, for ``psql``."""
+        return self.postgres.admin_url
+
 
 @contextmanager
-def data_services(folder: Path) -> Iterator[DataServices]:
-    """Start both with their data in a new folder; they end with the block, the data stays."""
-    servers: Sequence[Server] = (postgres := Postgres(folder / "postgres"), nats := Nats(folder / "nats"))
+def data_services() -> Iterator[DataServices]:
+    """Start both, with their data in a new folder; it goes with them at the end of the block."""
     with ExitStack() as stack:
-        for server in servers:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seatrial-data-")))
+        folder.chmod(0o711)  # whoever runs Postgres must get through
+        postgres, nats = Postgres(folder / "postgres"), Nats(folder / "nats")
+        for server in (postgres, nats):
             stack.callback(server.stop)
             server.start()
         yield DataServices(postgres, nats)

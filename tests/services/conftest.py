@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chassis.local import Process, shop
+from chassis.local import Process, Shop, shop
+from chassis.local_data import DataServices, data_services
 from support.processes import Logged, Start
 from support.waiting import eventually
 
@@ -15,9 +16,22 @@ APPS = Path(__file__).parent / "apps"
 
 
 @pytest.fixture(scope="session")
-def processes() -> Iterator[dict[str, Process]]:
+def data() -> Iterator[DataServices]:
+    """Postgres and NATS, for tests that let them live."""
+    with data_services() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database_url(data: DataServices, request: pytest.FixtureRequest) -> str:
+    """A new and empty database on Postgres for a module."""
+    return data.database_url(f"test_{request.module.__name__.rpartition('.')[2].removeprefix('test_')}"[:63])
+
+
+@pytest.fixture(scope="session")
+def processes(data: DataServices) -> Iterator[Shop]:
     """The whole shop, for tests that change nothing about it."""
-    with shop(quiet=True) as running:
+    with shop(quiet=True, data=data) as running:
         yield running
 
 
