@@ -45,21 +45,20 @@ class Behaviour:
     def parse(cls, text: str, *, seed: int) -> Self:
         """Read a plan. Raises ``ValueError`` with the remedy."""
         words = text.split()
-        shares = [_SHARE.fullmatch(word) for word in words]
+        shares = [share for word in words if (share := _SHARE.fullmatch(word))]
         try:
-            if words and all(shares):
-                parts = {Manner(share[1]): int(share[2]) for share in shares if share}
-                if sum(parts.values()) != 100:
-                    raise ValueError(f"the shares of {text!r} don't add up to 100")
-                return cls(text, [], parts, seed)
-            if words and not any(shares):
-                return cls(text, [Manner(word) for word in words], {}, seed)
+            script = [] if shares else [Manner(word) for word in words]
+            parts = {Manner(share[1]): int(share[2]) for share in shares}
         except ValueError as error:
             raise ValueError(f"{error}; manners are {', '.join(Manner)}") from error
-        raise ValueError(f"{text!r} is no plan: write it like ok, or fail fail ok, or ok=90 slow=10")
+        if not words or len(shares) not in (0, len(words)) or (shares and sum(parts.values()) != 100):
+            raise ValueError(f"{text!r} is no plan: write it like ok, or fail fail ok, or ok=90 slow=10, to 100 in all")
+        return cls(text, script, parts, seed)
 
     def next(self, reference: str) -> Manner:
         """How to treat the next request about a reference."""
+        if len(self._script) == 1:
+            return self._script[0]
         count = self._asked[reference]
         self._asked[reference] += 1
         if self._script:

@@ -12,10 +12,8 @@ from there. The same happens when the bank doesn't answer in time: the order is 
 
 import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +23,7 @@ from chassis.idempotency import IdempotencyKeys
 from chassis.ids import new_id
 from payments.bank.messages import Answer, Ask, NoAnswerError, Verdict, Wish
 from payments.books import Books
+from payments.deciding import decide
 from payments.domain.charge import Charge, Status
 from payments.domain.errors import PaymentError
 from payments.domain.events import (
@@ -41,15 +40,11 @@ from payments.domain.money import Money
 from payments.origin import Origin
 from payments.screening import Screening
 from payments.store import accounts, work
-from payments.store.event_store import ConflictError
 
 _log = logging.getLogger(__name__)
 
 _SCOPE: Final = "charge"
 _SETTLED_AT_ONCE: Final = 8
-_MOST_CONFLICTS: Final = 50
-
-T = TypeVar("T")
 
 
 class Bank(Protocol):
@@ -94,7 +89,7 @@ class Charging:
 
     async def charge(self, wanted: Charged, origin: Origin) -> Charge:
         """Charge an order, or tell how its charge stands. Raises ``DifferentChargeError`` and ``KeyReused``."""
-        charge = await self._decide(lambda session: self._intend_by_key(session, wanted, origin))
+        charge = await decide(self._database, lambda session: self._intend_by_key(session, wanted, origin))
         if charge.status is Status.INTENDED:
             charge = await self.pursue(wanted.order)
         return charge
@@ -135,7 +130,7 @@ class Charging:
 
     async def refund(self, order: str, reason: str, origin: Origin) -> Charge:
         """Give the money back; where none was taken, see to it that none ever is."""
-        charge = await self._decide(lambda session: self.intend_refund(session, order, reason, origin))
+        charge = await decide(self._database, lambda session: self.intend_refund(session, order, reason, origin))
         if charge.status is Status.REFUNDING:
             charge = await self.pursue(order)
         return charge
@@ -163,8 +158,10 @@ class Charging:
                 answer = await self._answer(ask, enquire=enquire)
         except (NoAnswerError, TimeoutError) as error:
             _log.warning("no answer from the bank", extra={"order": order, "wish": wish, "cause": str(error)})
-            return await self._decide(lambda session: self._write(session, order, ChargeDeferred("the bank is late")))
-        return await self._decide(lambda session: self._write_answer(session, order, wish, answer))
+            return await decide(
+                self._database, lambda session: self._write(session, order, ChargeDeferred("the bank is late"))
+            )
+        return await decide(self._database, lambda session: self._write_answer(session, order, wish, answer))
 
     async def settle(self) -> None:
         """Go on with charges that were left open by a bank that was late, or by a process that has died."""
@@ -196,16 +193,6 @@ class Charging:
         if origin is None or not happened or not charge.allows(happened[0]):
             return charge
         return await self._books.record(session, charge, *happened, origin=origin)
-
-    async def _decide(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Do it in a transaction, and anew while somebody else is faster."""
-        for attempt in range(_MOST_CONFLICTS):
-            try:
-                async with self._database.transaction() as session:
-                    return await write(session)
-            except ConflictError:
-                await asyncio.sleep(random.random() * 0.01 * attempt)  # noqa: S311 - spreads writers, guards nothing
-        raise ConflictError(f"{_MOST_CONFLICTS} writers in a row were faster")
 
 
 def _meaning(charge: Charge, wish: Wish, answer: Answer) -> tuple[Event, ...]:

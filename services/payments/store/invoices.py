@@ -56,14 +56,7 @@ async def change_status(session: AsyncSession, order: str, status: str) -> None:
     await session.execute(update(invoices).where(invoices.c.order_id == order).values(status=status))
 
 
-async def find(
-    session: AsyncSession,
-    *,
-    customer: str | None = None,
-    order: str | None = None,
-    status: str | None = None,
-    limit: int,
-) -> Sequence[Invoice]:
+async def find(session: AsyncSession, *, limit: int, **wanted: str | None) -> Sequence[Invoice]:
     """Invoices whose columns have the values that are wanted, the latest first."""
     given = {name: value for name, value in wanted.items() if value is not None}
     query = select(invoices).filter_by(**given).order_by(invoices.c.issued_at.desc(), invoices.c.id).limit(limit)

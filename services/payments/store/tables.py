@@ -89,7 +89,6 @@ known_orders = Table(
     Column("customer", Text),
     Column("amount", BigInteger),
     Column("currency", Text),
-    Column("saga", Text),
     Column("reserved", Integer, nullable=False),
     Column("seen_at", Timestamp, nullable=False),
 )

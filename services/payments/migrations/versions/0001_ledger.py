@@ -113,7 +113,6 @@ def _work() -> None:
         sa.Column("customer", sa.Text(), nullable=True),
         sa.Column("amount", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
-        sa.Column("saga", sa.Text(), nullable=True),
         sa.Column("reserved", sa.Integer(), nullable=False),
         sa.Column("seen_at", Timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("order_id", name="pk_known_orders"),

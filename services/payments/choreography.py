@@ -1,0 +1,86 @@
+"""What other services' events make payments do: each once, in whatever sequence they come.
+
+A choreographed order is charged when its stock is set aside, and its money goes back when it can't be shipped. What
+must be known of the order came with ``OrderPlaced``; nobody is asked. Where the stock's event comes first it waits in
+a row, and the order finds it there. A cancelled order gets its money back in either flow; in the orchestrated one that
+was asked for before, so nothing is left to do.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.consumers import Poison
+from chassis.database import Database, insert_if_absent
+from chassis.events import Envelope
+from chassis.inbox import Inbox
+from payments.charging import Charged, Charging
+from payments.deciding import decide
+from payments.domain.errors import PaymentError
+from payments.domain.money import Money
+from payments.origin import Origin
+from payments.store.tables import known_orders
+
+CONSUMER: Final = "orders"
+EVENT_TYPES: Final = ("OrderPlaced", "StockReserved", "ShipmentFailed", "OrderCancelled")
+_CHOREOGRAPHED: Final = "choreographed"
+
+
+class Choreography:
+    """Reacts to events."""
+
+    def __init__(self, database: Database, charging: Charging) -> None:
+        self._database = database
+        self._charging = charging
+        self._inbox = Inbox()
+
+    async def react(self, envelope: Envelope) -> None:
+        """React to an event. The bank is asked afterwards: what is written is enough to go on from after a crash."""
+        try:
+            await decide(self._database, lambda session: self._once(session, envelope))
+            await self._charging.pursue(envelope.payload["orderId"])
+        except PaymentError as error:
+            raise Poison(str(error)) from error
+
+    async def _once(self, session: AsyncSession, envelope: Envelope) -> None:
+        if not await self._inbox.first_time(session, envelope, CONSUMER):
+            return
+        payload = envelope.payload
+        order, choreographed = payload["orderId"], payload.get("saga") == _CHOREOGRAPHED
+        match envelope.event_type:
+            case "OrderPlaced" if choreographed:
+                told = {
+                    "customer": payload["customer"],
+                    "amount": payload["total"]["amount"],
+                    "currency": payload["total"]["currency"],
+                }
+                await self._learn(session, envelope, told)
+            case "StockReserved" if choreographed:
+                await self._learn(session, envelope, {"reserved": 1})
+            case "ShipmentFailed" if choreographed:
+                await self._charging.intend_refund(session, order, payload["reason"], Origin.of_event(envelope))
+            case "OrderCancelled":
+                await self._charging.intend_refund(session, order, payload["reason"], Origin.of_event(envelope))
+
+    async def _learn(self, session: AsyncSession, envelope: Envelope, told: dict[str, Any]) -> None:
+        """Keep what an event tells about an order, and charge it once all is known."""
+        order = envelope.payload["orderId"]
+        await insert_if_absent(session, known_orders, order_id=order, reserved=0, seen_at=envelope.timestamp)
+        change = update(known_orders).where(known_orders.c.order_id == order).values(**told)
+        await session.execute(change)
+        query = select(known_orders).where(known_orders.c.order_id == order)
+        known = (await session.execute(query)).mappings().one()
+        if known["reserved"] and known["customer"] is not None:
+            await self._charging.intend(session, _charge(known), Origin.of_event(envelope))
+
+
+def _charge(known: RowMapping) -> Charged:
+    return Charged(
+        order=known["order_id"],
+        customer=known["customer"],
+        money=Money(known["amount"], known["currency"]),
+        method="card",
+        saga=_CHOREOGRAPHED,
+        key=f"{known['order_id']}/charge",
+    )
