@@ -1,0 +1,1 @@
+"""How notifications are driven: by HTTP and by events."""
