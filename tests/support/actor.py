@@ -4,9 +4,10 @@ The tests hand this file's text to a pod's python3, so that a part is a template
 in a tenth of a second. Standard library only; shares are from 0 to 1.
 
 `ERRORS` of its answers are `ERROR_CODE` (500), `SLOW` of them come after `SLOW_SECONDS` (1), `HANGS` never, `RESETS` of
-the connections are cut instead; `ONLY` confines that to paths that begin so, `GOOD_FOR` keeps a pod from all of it for
-so many requests. `CRASH=start` ends it at once, `CRASH=200` after that many requests. `READY=never` fails `/readyz`. It
-listens on `LISTEN` (8080). `/seen` counts its requests, `/identity` answers with the request's headers.
+the connections are cut instead and `DROPS` of them closed; `ONLY` confines that to paths that begin so, `GOOD_FOR`
+keeps a pod from all of it for so many requests. `CRASH=start` ends it at once, `CRASH=200` after that many requests.
+`READY=never` fails `/readyz`. It listens on `LISTEN` (8080). `/seen` counts its requests, `/takers` those of each
+revision of a consumer (`x-taken-by`), `/identity` answers with the request's headers, `/stream` goes on until its end.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import signal
 import socket
 import struct
 import sys
+from collections import Counter
 
 PART = os.environ.get
 CHANCE = random.Random(f"{PART('SEED', '')} {PART('POD_NAME', '')}")  # noqa: S311 - a part, not a secret
@@ -29,6 +31,7 @@ class Actor:
 
     def __init__(self) -> None:
         self.seen = 0
+        self.takers: Counter[str] = Counter()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -47,34 +50,54 @@ class Actor:
         fields = (line.partition(":") for line in head.splitlines()[1:] if line)
         headers = {name.strip().lower(): value.strip() for name, _, value in fields}
         await reader.readexactly(int(headers.get("content-length", 0)))
-        status, body = 200, "fine\n"
-        if path == "/readyz":
-            status = 503 if PART("READY") == "never" else 200
-        elif path == "/seen":
-            body = str(self.seen)
-        elif path != "/livez":
-            self._count()
+        if path.startswith("/stream"):
+            await stream(writer, headers.get("upgrade", ""))
+            return False
+        status, body = self._told(path)
+        if not body:
+            self._count(headers.get("x-taken-by", ""))
+            body = json.dumps(headers) if path == "/identity" else "fine\n"
             if path.startswith(PART("ONLY", "/")) and self.seen > int(PART("GOOD_FOR", "0")):
                 if drawn("RESETS"):
                     cut(writer)
+                    return False
+                if drawn("DROPS"):
                     return False
                 if drawn("HANGS"):
                     return bool(await reader.read())
                 if drawn("SLOW"):
                     await asyncio.sleep(float(PART("SLOW_SECONDS", "1")))
                 status = int(PART("ERROR_CODE", "500")) if drawn("ERRORS") else 200
-            if path == "/identity":
-                body = json.dumps(headers)
         answer = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nx-served-by: {SERVED_BY}\r\n\r\n{body}"
         writer.write(answer.encode())
         await writer.drain()
         return True
 
-    def _count(self) -> None:
+    def _told(self, path: str) -> tuple[int, str]:
+        """What it says of itself, and does well whatever its part; without a body for any other path."""
+        ready = 503 if path == "/readyz" and PART("READY") == "never" else 200
+        said = {"/seen": str(self.seen), "/takers": json.dumps(self.takers), "/livez": "fine\n", "/readyz": "fine\n"}
+        return ready, said.get(path, "")
+
+    def _count(self, taker: str) -> None:
         self.seen += 1
+        self.takers.update([taker] if taker else [])
         crash = PART("CRASH", "")
         if crash.isdigit() and self.seen > int(crash):
             os._exit(1)
+
+
+async def stream(writer: asyncio.StreamWriter, upgrade: str) -> None:
+    """Say something now and then until somebody ends it: in chunks, or as another protocol after an upgrade."""
+    if upgrade:
+        head = f"HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: {upgrade}\r\nx-served-by: {SERVED_BY}\r\n\r\n"
+    else:
+        head = f"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\nx-served-by: {SERVED_BY}\r\n\r\n"
+    writer.write(head.encode())
+    while True:
+        writer.write(b"tick\n" if upgrade else b"5\r\ntick\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.2)
 
 
 def drawn(name: str) -> bool:

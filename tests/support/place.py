@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import Ask, OpenLoad, open_load
-from support import actor
+from support import actor, taker
 from support.asking import Edge, Inside
 from support.kubectl import CONTEXT, Kubectl
 from support.proxies import Stats, gateway_pod, stats
@@ -18,6 +18,7 @@ PATH = "/v1/identity"  # of every service of the shop; small, and its answer say
 MEMORY = {"requests": {"cpu": "10m", "memory": "64Mi"}}
 SMALL = {"requests": {"cpu": "10m", "memory": "24Mi"}}
 ACTOR = ["python3", "-I", "-c", Path(actor.__file__).read_text()]
+TAKER = ["python3", "-I", "-c", Path(taker.__file__).read_text()]
 
 
 @dataclass
@@ -64,6 +65,20 @@ class Place:
             "rollout": {"steps": [10, 50], "hold": None, "analysis": {}},
         }
         return self.service(name, **merged(base, spec))
+
+    def taker(self, name: str, *, takes: str, **spec: Any) -> Service:
+        """A consumer without ports (see `taker`) that takes from a service, in four pods."""
+        base: Json = {
+            "command": TAKER,
+            "port": None,
+            "probes": None,
+            "env": {"FAULTS": None, "TAKE": f"http://{takes}/"},
+            "security": {"calls": [{"service": takes}]},
+            "replicas": 4,
+            "resources": SMALL,
+            "shutdown": {"grace": "2s"},
+        }
+        return self.service(name, exposed=False, **merged(base, spec))
 
     def load(self, *, rate: float = 30, path: str = PATH, **settings: Any) -> OpenLoad:
         """Requests from outside for as long as the block lasts: open arrival, independent users."""

@@ -106,7 +106,9 @@ def _containers(pod: Object) -> Iterator[tuple[int, str]]:
 
 
 def _crashed(container: Object) -> bool:
-    return bool(container.get("restartCount")) and not container.get("ready") and container["name"] != _PROXY
+    """Whether it ended at least once, and isn't up again."""
+    ended = bool(container.get("restartCount") or (container.get("state") or {}).get("terminated"))
+    return ended and not container.get("ready") and container["name"] != _PROXY
 
 
 def _restarts(pod: Object) -> int:
