@@ -31,6 +31,9 @@ ACK_WAIT: Final = 10.0
 that a killed process had."""
 _LOOK: Final = 0.25
 _INFO_EVERY: Final = 5.0
+_OFTEN: Final = 0.05
+_SELDOM: Final = 0.25
+"""Of a ration one looks more often the more there is to earn."""
 _TEND_EVERY: Final = ACK_WAIT / 4
 
 
@@ -48,6 +51,7 @@ class Consumer:
         self._handling = Handling(what, broker=broker, metrics=metrics, telemetry=telemetry)
         self._durable = f"{broker.service}-{what.name}"
         self._ration = Ration(most=what.pending)
+        self._ration_every = _OFTEN
         self._running: dict[asyncio.Task[None], Msg] = {}
         self._stir = asyncio.Event()
         metrics.declare(what.name)
@@ -89,15 +93,15 @@ class Consumer:
                 self._stir.clear()
                 pull.check()
                 if (now := time.monotonic()) >= next_info:
-                    next_info = now + (_LOOK if held_back else _INFO_EVERY)
                     self._note(await client.jetstream().consumer_info(SHOP, self._durable))
+                    next_info = now + (self._ration_every if held_back else _INFO_EVERY)
                 if now >= next_tending:
                     next_tending = now + _TEND_EVERY
                     await self._tend()
                 while pull.waiting and len(self._running) < self._what.workers:
                     self._start(pull.take())
                 await self._ask(pull, held_back=held_back)
-                await self._stirred()
+                await self._stirred(self._ration_every if held_back else _LOOK)
         finally:
             for message in await pull.close():
                 await give_back(message)
@@ -123,7 +127,9 @@ class Consumer:
     def _note(self, info: ConsumerInfo) -> None:
         self._metrics.lag(self.name, (info.num_pending or 0) + (info.num_ack_pending or 0))
         if info.delivered is not None:
-            self._ration.delivered(info.delivered.consumer_seq, self._share.part.of_all)
+            earned = self._ration.delivered(info.delivered.consumer_seq, self._share.part.of_all)
+            pace = 0.5 if earned >= 1 else 1.5
+            self._ration_every = min(_SELDOM, max(_OFTEN, self._ration_every * pace))
 
     async def _ask(self, pull: Pull, *, held_back: bool) -> None:
         """Ask for what there are free workers for: in one request, or one by one of a ration.
@@ -160,9 +166,9 @@ class Consumer:
                 except NatsError:
                     return  # the connection is gone, and with it the claim to these messages
 
-    async def _stirred(self) -> None:
+    async def _stirred(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(seconds):
                 await self._stir.wait()
         except TimeoutError:
             return

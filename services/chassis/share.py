@@ -112,7 +112,8 @@ class Ration:
     The broker numbers the deliveries of a consumer, whoever gets them. Of each stretch of them the pod earns its part,
     and pays one for each message it takes. So over any time it takes at most its part of all deliveries and one more,
     and where it is able to, it takes no less: no clock and no knowledge of others is in it. What it can't use it may
-    keep up to ``most``: a pod that was busy catches up a little, and never with all it has missed.
+    keep up to ``most``, or four times what it has just earned: a pod that was busy catches up a little, and never with
+    all it has missed.
     """
 
     def __init__(self, most: int, *, draw: Callable[[], float] = random.random) -> None:
@@ -120,13 +121,17 @@ class Ration:
         self._earned = draw()  # so that many pods of one revision don't take their first at the same moment
         self._seen: int | None = None
 
-    def delivered(self, total: int, part: float) -> None:
-        """The broker has delivered so many to all, this pod included. What is older than known says nothing new."""
+    def delivered(self, total: int, part: float) -> float:
+        """The broker has delivered so many to all, this pod included: tells what the pod has earned by that.
+
+        What is older than known says nothing new.
+        """
         if self._seen is None or total < self._seen - self._most:  # the consumer was made anew, and counts from 1
             self._seen = total
-        if total > self._seen:
-            self._earned = min(self._most, self._earned + part * (total - self._seen))
-            self._seen = total
+        earned = part * max(0, total - self._seen)
+        self._earned = min(max(self._most, 4 * earned), self._earned + earned)
+        self._seen = max(self._seen, total)
+        return earned
 
     def took(self) -> None:
         """This pod took one."""

@@ -9,6 +9,7 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from chassis.broker import SHOP
+from chassis.events import Envelope
 from chassis.local_data import Nats
 from support.awaiting import eventually
 from support.messaging import Worker, a_nats, happened
@@ -45,7 +46,12 @@ class Pod:
         stack.push_async_callback(self.worker.broker.close)
         async with asyncio.timeout(10):
             await self.worker.broker.session()
-        await stack.enter_async_context(self.worker.consuming())
+        await stack.enter_async_context(self.worker.consuming(self._work))
+
+    async def _work(self, envelope: Envelope) -> None:
+        """What a handler does that writes to a database: it waits a little."""
+        await asyncio.sleep(0.04)
+        await self.worker.keep(envelope)
 
     @property
     def handled(self) -> int:
@@ -76,7 +82,7 @@ async def test_at_weight_0_a_pod_touches_nothing(nats: Nats, tmp_path: Path, sta
     assert canary.handled == 0
 
 
-@pytest.mark.parametrize(("weight", "peers"), [(10, 1), (10, 2), (50, 1)])
+@pytest.mark.parametrize(("weight", "peers"), [(10, 1), (10, 2), (50, 2)])
 async def test_a_canary_takes_its_share_of_a_backlog(
     nats: Nats, tmp_path: Path, stack: AsyncExitStack, weight: int, peers: int
 ) -> None:
@@ -89,7 +95,7 @@ async def test_a_canary_takes_its_share_of_a_backlog(
     await publish(stable[0], 600)
     await all_handled(600, *stable, *canaries)
     share = sum(pod.handled for pod in canaries) / 600
-    assert weight / 100 * 0.7 <= share <= weight / 100 + 2 * peers / 600
+    assert weight / 100 * 0.6 <= share <= weight / 100 + 2 * peers / 600
 
 
 async def test_a_trickle_is_shared_too(nats: Nats, tmp_path: Path, stack: AsyncExitStack) -> None:
@@ -110,21 +116,21 @@ async def test_a_changed_weight_counts_at_once(nats: Nats, tmp_path: Path, stack
     canary.told("canary", 50)
     await stable.start(stack)
     await canary.start(stack)
-    await publish(stable, 100)
-    await all_handled(100, stable, canary)
-    assert canary.handled > 30
+    await publish(stable, 200)
+    await all_handled(200, stable, canary)
+    assert canary.handled > 40
     canary.told("kept", 0)
     await eventually(canary.worker.share.idle, within=5)
     await eventually(lambda: _nobody_waits_but(stable), within=10, every=0.1)
     had = canary.handled
     await publish(stable, 100)
-    await all_handled(200, stable, canary)
+    await all_handled(300, stable, canary)
     assert canary.handled == had
     canary.told("stable", 100)
     stable.told("kept", 0)
     await eventually(stable.worker.share.idle, within=5)
     await publish(stable, 100)
-    await all_handled(300, stable, canary)
+    await all_handled(400, stable, canary)
     assert canary.handled > had
 
 
