@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from chassis.breaker import Breaker
-from chassis.outbound import Upstream, relayed
+from chassis.outbound import Query, Upstream, relayed
 from chassis.problems import Problem
 from chassis.retry import retry
 from payments.bank import legacy
@@ -46,7 +46,7 @@ class Connection:
             tries += 1
             started, outcome = time.perf_counter(), "cancelled"
             try:
-                answer = legacy.answer_to(ask, await self._exchange("POST", "/gateway", content))
+                answer = legacy.answer_to(ask, await self._exchange("POST", "/gateway", content=content))
                 outcome = answer.verdict
             except Exception as error:
                 outcome = type(error).__name__
@@ -59,14 +59,14 @@ class Connection:
 
     async def statement(self, *, after: str) -> list[Ask]:
         """What the bank has booked, by reference, behind one. Raises as ``ask`` does."""
-        text = await self._exchange("GET", f"/statement?after={after}", None)
+        text = await self._exchange("GET", "/statement", query=[("after", after)])
         return [ask for ask, _ in legacy.read(text)]
 
-    async def _exchange(self, method: str, path: str, content: bytes | None) -> str:
+    async def _exchange(self, method: str, path: str, *, content: bytes | None = None, query: Query = ()) -> str:
         with self._breaker.attempt():
             async with asyncio.timeout(self._timeout):
                 headers = {"authorization": self._authorization, "content-type": _CONTENT_TYPE}
-                response = await self._upstream.request(method, path, content=content, headers=headers)
+                response = await self._upstream.request(method, path, query=query, content=content, headers=headers)
             if response.status_code != httpx.codes.OK:
                 raise relayed("bank", response)
         return response.content.decode(legacy.ENCODING)
