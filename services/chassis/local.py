@@ -85,7 +85,6 @@ def shop(
     common = {
         "FAULTS": "enabled",
         "LOG_LEVEL": "debug",
-        "REFERENCE_KEY": secrets.token_hex(16),
         "BANK_SECRET": secrets.token_hex(16),
         **(env or {}),
     }

@@ -8,7 +8,6 @@ import itertools
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -23,14 +22,13 @@ from typing import IO, Final
 
 _LOOPBACK: Final = "127.0.0.1"
 _START_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.02
 _NOBODY: Final = 65534
 """Who runs Postgres, which refuses to be root's, where everything else here is root's."""
 
 
 class Server(ABC):
-    """A server process that can end by a signal and be started again, on the same port with the same data."""
-
-    farewell = signal.SIGTERM
+    """A server process that can be killed and started again, on the same port with the same data."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,31 +38,23 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start it and wait until it serves. Raises ``RuntimeError`` with the last of its log when it doesn't."""
+        deadline = time.monotonic() + _START_SECONDS
         with (self.folder / "log").open("ab") as log:
             self._process = self._launch(log)
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._serves():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                said = (self.folder / "log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{type(self).__name__} doesn't start:\n{said}")
-            time.sleep(0.02)
+            while not self._serves():
+                if time.monotonic() > deadline:
+                    self.kill()
+                    said = (self.folder / "log").read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"{type(self).__name__} doesn't start:\n{said}")
+                if self._process.poll() is not None:  # children of one that was killed may still hold its data
+                    self._process = self._launch(log)
+                time.sleep(_LOOK_SECONDS)
 
     def kill(self) -> None:
         """End it as a power cut does: SIGKILL, no farewell."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)  # its children too, which would keep its data locked
-            self._forget()
-
-    def stop(self) -> None:
-        """End it in order."""
-        if self._process is not None:
-            self._process.send_signal(self.farewell)
-            self._forget()
-
-    def _forget(self) -> None:
-        if self._process is not None:
-            self._process.wait(_START_SECONDS)
+            self._process.kill()
+            self._process.wait()
             self._process = None
 
     @abstractmethod
@@ -76,8 +66,6 @@ class Server(ABC):
 
 class Postgres(Server):
     """One server with a database and a role of its own for each service."""
-
-    farewell = signal.SIGINT  # doesn't wait for clients that stay connected
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -138,7 +126,7 @@ class Postgres(Server):
             [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options],
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Ctrl-C is for who started it, and ends it in order
+            start_new_session=True,  # Ctrl-C is for who started it
             user=self._user,
             group=self._user,
             extra_groups=None if self._user is None else [],
@@ -234,7 +222,7 @@ def data_services() -> Iterator[DataServices]:
         folder.chmod(0o711)  # whoever runs Postgres must get through
         postgres, nats = Postgres(folder / "postgres"), Nats(folder / "nats")
         for server in (postgres, nats):
-            stack.callback(server.stop)
+            stack.callback(server.kill)  # nothing of it is kept
             server.start()
         yield DataServices(postgres, nats)
 

@@ -52,7 +52,7 @@ def upgrade(connection: Connection, package: str) -> None:
 
 def differences(connection: Connection, *tables: MetaData) -> list[Any]:
     """What Alembic would change to make a database look like these tables; empty after good migrations."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, list(tables)))  # type: ignore[arg-type]  # takes a sequence, says so in its docs only
 
 
