@@ -15,6 +15,7 @@ from orders.adapters.sql import SqlStorage
 from orders.application.coordinator import Coordinator
 from orders.application.ordering import Ordering
 from orders.composition import OrdersSettings, Outside, compose, now
+from orders.domain.errors import InvalidRuleError
 from orders.domain.saga import Policy
 from orders.entrypoints import cli, http, queue, upkeep
 
@@ -67,7 +68,10 @@ class Orders:
 def main() -> None:
     """Compose, and serve or do what the command line says."""
     settings = load(OrdersSettings)
-    orders = Orders(settings)
+    try:
+        orders = Orders(settings)
+    except InvalidRuleError as error:
+        sys.exit(f"environment variable DISCOUNTS: {error}")
     if sys.argv[1:2] and sys.argv[1] in cli.COMMANDS:
         cli.main(orders.opened, sys.argv[1:])
     else:

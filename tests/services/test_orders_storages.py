@@ -1,14 +1,11 @@
 """One suite for all storages: memory, SQLite, Postgres. The same orders, put together by the same composition root."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from chassis.database import Database
-from chassis.local_data import Postgres
 from chassis.migrations import migrate
 from orders.application.coordinator import LEASE, Heard
 from orders.application.ordering import TooEarlyError, Wish
@@ -21,16 +18,6 @@ from support.ordering import CLICK, Clock, Ground, MemoryGround, Pod, Shop, SqlG
 ROPES = Wish("ada", [Item("rope-01", 2)])
 CHOREOGRAPHED = Wish("ada", [Item("rope-01", 2)], flow=Flow.CHOREOGRAPHED)
 RESERVE, PAY, SHIP, CONFIRM = Step
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # Postgres doesn't run as root
-        server = Postgres(Path(folder) / "postgres")
-        server.start()
-        yield server
-        server.kill()
 
 
 @pytest.fixture
@@ -48,7 +35,7 @@ async def ground(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[
     if request.param == "memory":
         yield MemoryGround()
         return
-    url = request.getfixturevalue("postgres").database_url("orders") if request.param == "postgres" else None
+    url = request.getfixturevalue("database_url") if request.param == "postgres" else None
     database = Database(url)
     await migrate(database, "orders", patience=0)
     yield await SqlGround(database, clock).emptied()

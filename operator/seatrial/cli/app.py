@@ -15,6 +15,7 @@ from seatrial.cli.complaint import Complaint
 from seatrial.cli.options import Context, Format, Namespace, Output, say, services_named, show, write
 from seatrial.cli.rollouts import add_to as add_rollouts_to
 from seatrial.cli.seen import Seen
+from seatrial.cli.shop import add_to as add_shop_to
 from seatrial.kube.errors import ApiFailure
 from seatrial.kube.kinds import DEPLOYMENT
 
@@ -65,6 +66,7 @@ def _overview(namespace: str | None, context: str | None, output: Output, *, eve
 
 
 add_rollouts_to(app)
+add_shop_to(app)
 
 
 @app.command()

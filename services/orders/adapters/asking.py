@@ -30,7 +30,9 @@ class _Asking:
     async def ask(self, method: str, path: str, order: Order, step: str, body: dict[str, Any] | None = None) -> int:
         """The status of a success. Raises ``RefusedError`` and ``NoAnswerError``."""
         content = None if body is None else json.dumps(body).encode()
-        headers = {"idempotency-key": f"{order.id}/{step}", "content-type": "application/json"}
+        headers = {"idempotency-key": f"{order.id}/{step}"}
+        if content is not None:
+            headers["content-type"] = "application/json"
         try:
             with context.prolong(self._timeout):
                 answer = await self._upstream.request(method, path, content=content, headers=headers)
