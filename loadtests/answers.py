@@ -127,6 +127,36 @@ def placed(customer: str, wanted: Mapping[Product, int]) -> Read[Order]:
     return read
 
 
+def accepted(customer: str, items: list[dict[str, Any]]) -> Read[Order]:
+    """Read a new order whose price isn't known beforehand: it holds what was ordered, and isn't refused at once."""
+
+    def read(answer: Answer) -> Order:
+        answer.expect(201)
+        with _shape(answer):
+            order, status = _order(answer.json()), answer.json()["status"]
+        if status not in ("pending", "confirmed"):
+            raise WrongAnswer(f"{status}{answer.quote()}")
+        if order.customer != customer or order.quantities != {item["sku"]: item["quantity"] for item in items}:
+            raise WrongAnswer(f"an order of other things, or of somebody else: {order}")
+        return order
+
+    return read
+
+
+def cancelled(wanted: Order) -> Read[Order]:
+    """Read an order that was just cancelled."""
+
+    def read(answer: Answer) -> Order:
+        found = order(wanted)(answer)
+        with _shape(answer):
+            status = answer.json()["status"]
+        if status != "cancelled":
+            raise WrongAnswer(f"{status} instead of cancelled")
+        return found
+
+    return read
+
+
 def order(wanted: Order) -> Read[Order]:
     """Read an order again: it is as it was placed."""
 

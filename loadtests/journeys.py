@@ -12,6 +12,8 @@ from loadtests.visitor import Visitor
 
 CATALOG = "/api/v1/catalog"
 ORDERS = "/api/v1/orders"
+STAPLES = ("rope-01", "rope-02", "fender-01", "shackle-01", "oar-01", "bucket-01")
+SECOND_THOUGHTS = {"reason": "changed their mind"}
 
 
 def shopping(visitor: Visitor) -> None:
@@ -31,4 +33,21 @@ def shopping(visitor: Visitor) -> None:
     visitor.ask("GET", f"{ORDERS}?customer={customer}", answers.orders_of(customer))
 
 
-JOURNEYS: dict[str, Journey] = {"shopping": shopping}
+def ordering(visitor: Visitor) -> None:
+    """Order a thing, at times two: led by orders or by events in turn; one visitor in ten takes the order back.
+
+    The first request is the order itself, so its latency counts from the intended arrival.
+    """
+    random = Random(visitor.number)  # noqa: S311 - choices must repeat, not be secret
+    customer, led = f"customer-{visitor.number}", ("orchestrated", "choreographed")[visitor.number % 2]
+    items = [{"sku": random.choice(STAPLES), "quantity": random.randint(1, 2)}]
+    made = visitor.ask(
+        "POST", ORDERS, answers.accepted(customer, items), body={"customer": customer, "items": items, "saga": led}
+    )
+    visitor.ask("GET", f"{ORDERS}/{made.id}", answers.order(made), name=f"GET {ORDERS}/{{id}}")
+    if visitor.number % 10 == 0:
+        path = f"{ORDERS}/{made.id}/cancel"
+        visitor.ask("POST", path, answers.cancelled(made), name=f"POST {ORDERS}/{{id}}/cancel", body=SECOND_THOUGHTS)
+
+
+JOURNEYS: dict[str, Journey] = {"shopping": shopping, "ordering": ordering}

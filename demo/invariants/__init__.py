@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from demo.invariants.across import BROKEN_ACROSS
 from demo.invariants.finding import Finding
 from demo.invariants.letters import dead_letters
-from demo.invariants.reading import read_inside, read_world
+from demo.invariants.reading import read_inside, read_world, reading
 
 __all__ = ["Finding", "check", "examine"]
 
@@ -35,11 +35,10 @@ def check(urls: Mapping[str, str], *, grace: float = GRACE, explained: Collectio
 
 async def examine(urls: Mapping[str, str], *, grace: float = GRACE, explained: Collection[str] = ()) -> list[Finding]:
     """Do as ``check`` does, on an event loop that runs already."""
-    databases = {name: url for name, url in urls.items() if name != BROKER}
-    world = await read_world(databases, grace)
-    found = [finding for rule in BROKEN_ACROSS for finding in rule(world)]
-    for name, url in databases.items():
-        found += await read_inside(name, url, grace)
+    async with reading({name: url for name, url in urls.items() if name != BROKER}) as databases:
+        world = await read_world(databases, grace)
+        found = [finding for rule in BROKEN_ACROSS for finding in rule(world)]
+        found += await read_inside(databases, grace)
     if BROKER in urls:
         found += await dead_letters(urls[BROKER], explained)
     return found

@@ -1,7 +1,8 @@
 """Reading the shop's databases: everything that the rules want, by queries that write nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
@@ -36,12 +37,24 @@ _CHARGE_IS = {
 }
 
 
-async def read_world(urls: Mapping[str, str], grace: float) -> World:
+Databases = Mapping[str, asyncpg.Connection]
+
+
+@asynccontextmanager
+async def reading(urls: Mapping[str, str]) -> AsyncIterator[Databases]:
+    """Yield a connection to each database. On each, all that is read is of the moment of its first query."""
+    async with AsyncExitStack() as opened:
+        entered = (opened.enter_async_context(_connected(url)) for url in urls.values())
+        connections = await asyncio.gather(*entered)
+        yield dict(zip(urls, connections, strict=True))
+
+
+async def read_world(databases: Databases, grace: float) -> World:
     """Read what the services say about orders: shipments first and orders last, against the flow."""
-    shipments = await _rows(urls.get("shipping"), _SHIPMENTS, grace)
-    charges = await _rows(urls.get("payments"), _CHARGES, grace)
-    reservations = await _rows(urls.get("inventory"), _RESERVATIONS, grace)
-    orders = await _rows(urls.get("orders"), _ORDERS, grace)
+    shipments = await _rows(databases.get("shipping"), _SHIPMENTS, grace)
+    charges = await _rows(databases.get("payments"), _CHARGES, grace)
+    reservations = await _rows(databases.get("inventory"), _RESERVATIONS, grace)
+    orders = await _rows(databases.get("orders"), _ORDERS, grace)
     return World(
         orders=Table({row["order_id"]: _priced(row, row["status"]) for row in orders or ()}, orders is not None),
         charges=Table(
@@ -52,27 +65,24 @@ async def read_world(urls: Mapping[str, str], grace: float) -> World:
     )
 
 
-async def read_inside(database: str, url: str, grace: float) -> list[Finding]:
-    """Look for what breaks the rules within a database."""
+async def read_inside(databases: Databases, grace: float) -> list[Finding]:
+    """Look for what breaks the rules within each database."""
     found = []
-    async with _reading(url) as connection:
+    for database, connection in databases.items():
         for rule in INSIDE.get(database, ()):
             rows = await connection.fetch(f"{rule.broken} LIMIT {_SHOWN}", *([grace] if "$1" in rule.broken else []))
             found += [Finding(f"{rule.name} ({database})", str(subject), str(detail)) for subject, detail in rows]
     return found
 
 
-async def _rows(url: str | None, query: str, grace: float) -> list[asyncpg.Record] | None:
-    if url is None:
-        return None
-    async with _reading(url) as connection:
-        return list(await connection.fetch(query, grace))
+async def _rows(connection: asyncpg.Connection | None, query: str, grace: float) -> list[asyncpg.Record] | None:
+    return None if connection is None else list(await connection.fetch(query, grace))
 
 
 @asynccontextmanager
-async def _reading(url: str) -> AsyncIterator[asyncpg.Connection]:
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """Yield a connection on which all that is read belongs to one moment, and nothing can be written."""
-    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"), timeout=10)
+    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"), timeout=30)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             yield connection

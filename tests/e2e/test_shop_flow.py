@@ -1,0 +1,143 @@
+"""The order's way through the whole shop on the mesh: by request and by event, through rollouts and restarts."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from loadtests import open_load
+from support.kubectl import Kubectl
+from support.place import Place
+from support.shop import ORDERS, Shop
+from support.traffic import go_on, nothing_lost
+from support.waiting import eventually
+
+# Whether a server lets us speak to it: Postgres answers a request for TLS with one byte, NATS speaks first.
+KNOCK = """
+import socket, sys
+host, port, said = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+try:
+    with socket.create_connection((host, port), timeout=5) as server:
+        server.sendall(said)
+        print("let in" if server.recv(4) else "closed")
+except OSError as error:
+    print("refused:", error)
+"""
+POSTGRES, NATS = ("5432", "0000000804d2162f"), ("4222", "")
+
+# Connects with the password that the pod has, to the database named by the argument.
+LOOK = """
+import asyncio, os, sys
+import asyncpg
+async def look():
+    url = os.environ["DATABASE_URL"].replace("+asyncpg", "").rpartition("/")[0]
+    try:
+        connection = await asyncpg.connect(f"{url}/{sys.argv[1]}", timeout=10)
+        print(await connection.fetchval("SELECT current_database()"))
+    except asyncpg.PostgresError as error:
+        print("refused:", error)
+asyncio.run(look())
+"""
+
+
+@pytest.fixture
+def shop(kubectl: Kubectl) -> Iterator[Shop]:
+    """The shop; whatever a test has done to it, its invariants hold afterwards."""
+    found = Shop(kubectl.within("shop"))
+    yield found
+    found.holds()
+
+
+@pytest.mark.parametrize("saga", ["orchestrated", "choreographed"])
+def test_an_order_is_paid_booked_confirmed_and_told_of(shop: Shop, saga: str) -> None:
+    customer = f"ada-{secrets.token_hex(4)}"
+    order = shop.place(customer, saga=saga)
+    eventually(
+        lambda: shop.status(order) in ("confirmed", "shipped", "delivered"), within=30, what=f"{order} is confirmed"
+    )
+    shipment = shop.read(f"{ORDERS}/{order}/shipment")
+    assert shop.read(f"/api/v1/tracking/{shipment['trackingCode']}")["orderId"] == order
+    told = eventually(
+        lambda: shop.read(f"/api/v1/notifications?customer={customer}")["notifications"],
+        within=20,
+        what="the customer is told",
+    )
+    assert {note["orderId"] for note in told} == {order}
+
+
+def test_what_is_cancelled_is_paid_back_and_put_back(shop: Shop) -> None:
+    order = shop.place(f"eve-{secrets.token_hex(4)}", saga="orchestrated")
+    eventually(lambda: shop.status(order) == "confirmed", within=30, what=f"{order} is confirmed")
+    answer = shop.post(f"{ORDERS}/{order}/cancel", {"reason": "found a shorter rope"})
+    assert answer.status == 200, answer
+    assert answer.json()["status"] == "cancelled"
+    shop.holds(grace=0)  # money, goods and parcel are where they were, at once and for every order
+
+
+@pytest.mark.parametrize(("server", "knock"), [("postgres", POSTGRES), ("nats", NATS)])
+def test_an_identity_that_is_not_named_gets_no_word_from(
+    shop: Shop, place: Place, server: str, knock: tuple[str, str]
+) -> None:
+    orders = shop.service("orders")
+    known = orders.kubectl.exec(_pod(shop, "orders"), "python3", "-c", KNOCK, server, *knock)
+    assert known.strip() == "let in"
+
+    calls = [{"service": server, "namespace": "shop"}]
+    stranger = place.service("orders", exposed=False, security={"calls": calls})  # the name alone is no identity
+    stranger.apply()
+    stranger.await_ready()
+    said = stranger.kubectl.exec(stranger.pod(), "python3", "-c", KNOCK, f"{server}.shop", *knock)
+    assert "let in" not in said, said
+
+
+@pytest.mark.parametrize("database", ["payments", "inventory", "postgres"])
+def test_a_service_reads_no_database_but_its_own(shop: Shop, database: str) -> None:
+    pod = _pod(shop, "orders")
+    assert shop.kubectl.exec(pod, "python3", "-c", LOOK, "orders").strip() == "orders"
+    assert shop.kubectl.exec(pod, "python3", "-c", LOOK, database).startswith("refused:")
+
+
+def test_a_rollout_of_payments_under_orders_loses_nothing(shop: Shop) -> None:
+    payments = shop.service("payments")
+    before = payments.status()["stableRevision"]
+    was = payments.the()["spec"].get("rollout")
+    payments.kubectl.patch("ms", "payments", {"spec": {"rollout": {"steps": [50], "hold": "2s"}}})
+    try:
+        with open_load(rate=5, journey="ordering") as load:
+            go_on(load, 20)
+            payments.kubectl.patch("ms", "payments", {"spec": {"env": {"RELEASE": secrets.token_hex(4)}}})
+            eventually(
+                lambda: (
+                    payments.status()["stableRevision"] > before and payments.status().get("canaryRevision") is None
+                ),
+                within=120,
+                every=1,
+                what="the new payments has all the traffic",
+            )
+            go_on(load, 20)
+        nothing_lost(load.stop(), least=60)
+    finally:
+        undone = [{"op": "remove", "path": "/spec/rollout"}] if was is None else []
+        undone += [] if was is None else [{"op": "replace", "path": "/spec/rollout", "value": was}]
+        payments.kubectl.patch("ms", "payments", undone)
+
+
+def test_a_broker_that_restarts_loses_no_order_and_no_event(shop: Shop) -> None:
+    with open_load(rate=4, journey="ordering") as load:
+        go_on(load, 12)
+        shop.restart("nats-0")
+        go_on(load, 20)
+    nothing_lost(load.stop(), least=30)
+
+
+def test_a_database_that_restarts_leaves_nothing_stuck(shop: Shop) -> None:
+    with open_load(rate=4, journey="ordering", timeout=30) as load:
+        go_on(load, 12)
+        shop.restart("postgres-0")
+        load.until(lambda seen: sum(1 for r in seen.requests[-10:] if not r.error) == 10, within=60)
+    # Who ordered meanwhile may have been refused; nobody has paid for nothing (`shop` looks when this ends).
+
+
+def _pod(shop: Shop, name: str) -> str:
+    service = shop.service(name)
+    return service.pod(service.status()["stableRevision"])
