@@ -120,7 +120,7 @@ class QuotesView(View):
 class ConditionsRequest(Request):
     """How a simulated carrier is to do."""
 
-    delay: Delay = 0.02
+    delay: Delay
     fail_percent: float = Field(0, ge=0, le=100, description="So many of its answers are failures.")
     hang: bool = Field(False, description="It never answers.")
 
