@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import httpx
 
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0
 _LOOK_SECONDS: Final = 0.02
 _END_SECONDS: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
