@@ -1,7 +1,7 @@
 """Payments over HTTP: charges, accounts, invoices. What tells whether all is well is in ``audit_api``."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import JSONResponse
@@ -32,7 +32,9 @@ from payments.views import (
 )
 
 _NO_CHARGE = "Nothing was ever asked for this order. POST /v1/charges charges it."
-_ACCEPTED = {202: {"model": ChargeView, "description": "Accepted; the bank is late. An event tells the outcome."}}
+_ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": ChargeView, "description": "Accepted; the bank is late. An event tells the outcome."}
+}
 
 
 def charges(charging: Charging, database: Database) -> APIRouter:

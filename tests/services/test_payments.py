@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from chassis.events import Envelope
 from chassis.local_data import data_services
 from support.hearing import heard
 from support.processes import Start
@@ -36,15 +37,25 @@ def told(counter: Till, order: str) -> list[str]:
     return [one.event_type for one in found if one.payload["orderId"] == order]
 
 
+def reserved(order: str) -> Envelope:
+    """The stock of a choreographed order is set aside."""
+    items = [{"sku": "rope-01", "quantity": 2}]
+    return envelope("StockReserved", {"orderId": order, "reservationId": "r", "items": items, "saga": "choreographed"})
+
+
 class TestExactlyOnce:
     def test_an_order_is_charged_once_however_often_and_by_how_many_it_is_asked_for(self, counter: Till) -> None:
         order = counter.new_order()
         with ThreadPoolExecutor(8) as crowd:
             answers = list(crowd.map(lambda _: counter.charge(order), range(16)))
         answers.append(counter.charge(order, key="another-key"))
-        assert {answer.status_code for answer in answers} == {201}
+        assert {answer.status_code for answer in answers} <= {201, 202}, "202 where many wait for a busy bank"
         assert len({answer.json()["paymentId"] for answer in answers}) == 1
-        assert counter.history(order) == ["ChargeIntended", "ChargeSettled"]
+        counter.becomes(order, "charged")
+        assert [event for event in counter.history(order) if event != "ChargeDeferred"] == [
+            "ChargeIntended",
+            "ChargeSettled",
+        ]
         assert len(counter.booked(order)) == 1
         assert counter.owes(order) == 0
 
@@ -203,13 +214,10 @@ def test_what_a_customer_owed_can_be_asked_for_any_past_time(counter: Till) -> N
 
 
 class TestChoreography:
-    def reserved(self, order: str) -> object:
-        return envelope("StockReserved", {"orderId": order, "reservationId": "r", "items": [], "saga": "choreographed"})
-
     @pytest.mark.parametrize("stock_first", [False, True])
     def test_an_order_is_charged_once_when_its_stock_is_set_aside(self, counter: Till, *, stock_first: bool) -> None:
         order, broker = counter.new_order(), counter.processes.data.broker_url
-        events = [placed(order, order), self.reserved(order)]
+        events = [placed(order, order), reserved(order)]
         publish(broker, [*(events[::-1] if stock_first else events), *events])
         counter.becomes(order, "charged")
         eventually(lambda: "PaymentCharged" in told(counter, order), within=SOON, what="others hear of it")
@@ -218,7 +226,7 @@ class TestChoreography:
 
     def test_what_cannot_be_shipped_is_paid_back(self, counter: Till) -> None:
         order, broker = counter.new_order(), counter.processes.data.broker_url
-        publish(broker, [placed(order, order), self.reserved(order)])
+        publish(broker, [placed(order, order), reserved(order)])
         counter.becomes(order, "charged")
         failed = {"orderId": order, "shipmentId": "s", "reason": "no carrier", "saga": "choreographed"}
         publish(broker, [envelope("ShipmentFailed", failed)] * 2)
@@ -229,9 +237,9 @@ class TestChoreography:
         order, broker = counter.new_order(), counter.processes.data.broker_url
         publish(broker, [placed(order, order), about("OrderCancelled", order, order, reason="changed my mind")])
         counter.becomes(order, "cancelled")
-        publish(broker, [self.reserved(order)])
+        publish(broker, [reserved(order)])
         other = counter.new_order()
-        publish(broker, [placed(other, other), self.reserved(other)])
+        publish(broker, [placed(other, other), reserved(other)])
         counter.becomes(other, "charged")
         assert counter.history(order) == ["ChargeCancelled"]
         assert counter.booked(order) == []

@@ -17,7 +17,7 @@ _SETTINGS: Final = {
     "BANK_SECRET": SECRET,
     "BANK_TIMEOUT": "1s",
     "CHARGE_PATIENCE": "5s",
-    "CHARGE_GRACE": "1s",
+    "CHARGE_GRACE": "6s",
     "BREAKER_FAILURES": "20",
     "BREAKER_OPEN_FOR": "1s",
     "BREAKER_SUCCESSES": "1",
@@ -53,7 +53,8 @@ class Till:
 
     def status(self, order: str) -> str:
         """How the charge for an order stands."""
-        return str(self.payments.get(f"/v1/charges/{order}").json().get("status", "none"))
+        found = self.payments.get(f"/v1/charges/{order}")
+        return str(found.json()["status"]) if found.is_success else "none"
 
     def becomes(self, order: str, status: str) -> None:
         """Wait until it stands so."""

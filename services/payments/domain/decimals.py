@@ -28,4 +28,4 @@ def read(text: str, currency: str, *, point: str = ".") -> int:
     digits = whole.isdecimal() and text.isascii() and (rest.isdecimal() if found else not rest)
     if not digits or len(rest) != (places if found else 0) or (found and places == 0):
         raise ValueError(f"{text!r} is not an amount of {currency}, which has {places} decimals")
-    return int(whole) * 10**places + int(rest.ljust(places, "0") or "0")
+    return int(whole + rest.ljust(places, "0"))
