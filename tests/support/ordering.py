@@ -124,7 +124,8 @@ class Shop:
 class Ground(Protocol):
     """A storage that tests share, and what it was told."""
 
-    storage: Storage
+    @property
+    def storage(self) -> Storage: ...
 
     async def told(self) -> list[str]:
         """The types of the events that were stored, in their order."""

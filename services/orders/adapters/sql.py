@@ -143,7 +143,8 @@ class _Reading:
 
     async def _rows(self, wanted: Select[Any]) -> Sequence[RowMapping]:
         async with self._database.transaction() as session:
-            return (await session.execute(wanted)).mappings().all()
+            found: Sequence[RowMapping] = (await session.execute(wanted)).mappings().all()
+            return found
 
 
 class SqlStorage:

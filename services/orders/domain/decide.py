@@ -95,7 +95,7 @@ def _enter(saga: Saga, step: Step, now: datetime, policy: Policy) -> Saga:
         patience = policy.choreography
     elif step is Step.SHIP:
         patience = policy.step_timeout
-    return replace(saga, current=step, attempts=0, waits_since=None, due_at=now + patience)
+    return replace(saga, current=step, attempts=0, waits_since=None, reason=None, due_at=now + patience)
 
 
 def _done(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
@@ -107,7 +107,7 @@ def _done(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
     completed = STEPS[: STEPS.index(step) + 1]
     if step is Step.CONFIRM or (saga.type is Flow.CHOREOGRAPHED and step is Step.SHIP):
         ended = replace(saga, status=SagaStatus.COMPLETED, completed=STEPS, current=None, due_at=None, attempts=0)
-        return Decision(replace(ended, waits_since=None), (Effect.CONFIRM,))
+        return Decision(replace(ended, waits_since=None, reason=None), (Effect.CONFIRM,))
     following = STEPS[len(completed)]
     effects = (Effect.REQUEST_SHIPMENT,) if saga.type is Flow.ORCHESTRATED and following is Step.SHIP else ()
     return Decision(_enter(replace(saga, completed=completed), following, now, policy), effects)
@@ -255,4 +255,5 @@ def _ordered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _backoff(attempts: int, policy: Policy) -> timedelta:
-    return min(policy.longest_backoff, policy.backoff * 2 ** (attempts - 1))
+    wait: timedelta = policy.backoff * 2 ** (attempts - 1)
+    return min(policy.longest_backoff, wait)

@@ -66,7 +66,7 @@ def router(ordering: Ordering, coordinator: Coordinator) -> APIRouter:  # noqa: 
     @routes.get("/v1/orders")
     async def list_orders(customer: Annotated[Customer, Query()], limit: Limit = 20, after: After = None) -> OrderList:
         """List a customer's orders, the latest first."""
-        found = await ordering.orders_of(customer, limit=limit, after=after and str(after))
+        found = await ordering.orders_of(customer, limit=limit, after=str(after) if after else None)
         return OrderList(orders=[OrderView.of(o) for o in found], next=found[-1].id if len(found) == limit else None)
 
     @routes.post("/v1/orders/{order_id}/cancel")
@@ -88,7 +88,7 @@ def router(ordering: Ordering, coordinator: Coordinator) -> APIRouter:  # noqa: 
     ) -> SagaList:
         """List sagas, the latest first."""
         statuses = _UNENDED if status == "unended" else (status,)
-        found = await ordering.sagas(statuses, limit=limit, after=after and str(after))
+        found = await ordering.sagas(statuses, limit=limit, after=str(after) if after else None)
         return SagaList(sagas=[SagaView.of(s) for s in found], next=found[-1].id if len(found) == limit else None)
 
     @routes.get("/v1/sagas/{order_id}", tags=["sagas"])

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -36,24 +37,26 @@ def attach(every: Every, ordering: Ordering, coordinator: Coordinator, registry:
         for status, number in (await ordering.unended()).items():
             sagas.labels(status).set(number)
 
-    every("sagas", 1.0, take_up)
-    every("saga count", 10.0, count)
+    every("sagas", 3.0, take_up)
+    every("saga count", 30.0, count)
 
 
 def heartbeat(coordinator: Coordinator, busy: Callable[[], bool]) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Keeps the leases of this process for as long as it drives sagas, until the very end."""
+    """Keeps the leases of this process while it drives sagas; the last one outlasts what is left to finish."""
 
     async def beat(stopping: asyncio.Event) -> None:
-        while busy() or not stopping.is_set():
-            try:
-                await coordinator.stay()
-            except Problem as problem:
-                _log.warning("leases could not be prolonged", extra={"cause": problem.detail})
-            try:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_HEARTBEAT_SECONDS):
                     await stopping.wait()
-                    await asyncio.sleep(_HEARTBEAT_SECONDS)
-            except TimeoutError:
-                continue
+            if busy():
+                await _prolong(coordinator)
 
     return beat
+
+
+async def _prolong(coordinator: Coordinator) -> None:
+    try:
+        await coordinator.stay()
+    except Problem as problem:
+        _log.warning("leases could not be prolonged", extra={"cause": problem.detail})

@@ -216,7 +216,8 @@ TestOrchestrated.settings = settings(max_examples=150, stateful_step_count=40, d
 
 def follow(*facts: Fact, saga: Saga | None = None) -> tuple[Saga, list[Effect]]:
     """The record after these facts, each as soon as the record is due, and the effects."""
-    saga, effects = saga or begin("o", Flow.ORCHESTRATED, NOON, POLICY), []
+    effects: list[Effect] = []
+    saga = saga or begin("o", Flow.ORCHESTRATED, NOON, POLICY)
     for fact in facts:
         decision = decide(saga, fact, max(saga.due_at or NOON, NOON), POLICY)
         saga = decision.saga
