@@ -12,6 +12,7 @@ from notifications.adapters.channels import Email, Push, Sms
 from notifications.adapters.sinks import Folder, Log, Post, Sink
 from notifications.adapters.trails import Trails
 from notifications.entrypoints import events, http
+from notifications.ports import Channel, Medium
 from notifications.telling import Telling
 from notifications.wording import Words
 
@@ -31,9 +32,7 @@ def main() -> None:
     settings = load(NotificationsSettings)
     service = Service(settings, title="Notifications", description="What customers are told.")
     database = service.database(settings.database_url, migrations="notifications")
-    sink = _sink(settings, service)
-    channels = {"email": Email(sink), "sms": Sms(sink), "push": Push(sink)}
-    telling = Telling(database, Inbox(), Words(), channels)
+    telling = Telling(database, Inbox(), Words(), _channels(_sink(settings, service)))
     trails = Trails(database)
     events.connect(service, telling, trails, workers=settings.workers)
     service.offer(
@@ -42,6 +41,10 @@ def main() -> None:
         endpoints.identity(settings),
     )
     service.run()
+
+
+def _channels(sink: Sink) -> dict[Medium, Channel]:
+    return {"email": Email(sink), "sms": Sms(sink), "push": Push(sink)}
 
 
 def _sink(settings: NotificationsSettings, service: Service) -> Sink:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from openapi_spec_validator import validate
 
+from chassis.events import Envelope
 from chassis.ids import new_id
 from chassis.local import Shop, shop
 from chassis.local_data import DataServices
@@ -77,7 +78,7 @@ def statuses(client: httpx.Client, customer: str) -> list[str]:
     return sorted(f"{one['kind']} {one['status']}" for one in answer["notifications"])
 
 
-def life(order: str, customer: str) -> list[object]:
+def life(order: str, customer: str) -> list[Envelope]:
     return [
         placed(order, customer),
         about("OrderConfirmed", order, customer),
