@@ -1,22 +1,20 @@
 """Runs payments: ``python -m payments``. The one place that knows all parts but the ambassador's."""
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from pydantic import Field
 
 from chassis import endpoints, events
-from chassis.database import Database
 from chassis.durations import Duration
 from chassis.service import Service
 from chassis.settings import Settings, load
-from payments import api, audit_api, projection
+from payments import api, audit_api
 from payments.bank.client import Ambassador
 from payments.books import Books
 from payments.charging import Charging
 from payments.choreography import CONSUMER, EVENT_TYPES, Choreography
 from payments.screening import Screening
-from payments.store import accounts
+from payments.upkeep import Upkeep
 
 
 class PaymentsSettings(Settings):
@@ -50,10 +48,7 @@ def main() -> None:
     charging = Charging(database, books, screening, bank, patience=settings.charge_patience)
     choreography = Choreography(database, charging)
     service.consume(CONSUMER, [events.subject(kind) for kind in EVENT_TYPES], choreography.react)
-    service.every("settle", 1.0, charging.settle)
-    service.every("remind", 5.0, partial(_remind, database, books))
-    service.every("project", 1.0, partial(_project, database))
-    service.every("snapshots", 30.0, partial(_take_snapshots, database))
+    Upkeep(database, books, service.registry).install(service, charging)
     service.offer(
         api.charges(charging, database),
         api.books(database),
@@ -62,21 +57,6 @@ def main() -> None:
         endpoints.identity(settings),
     )
     service.run()
-
-
-async def _remind(database: Database, books: Books) -> None:
-    async with database.transaction() as session:
-        await books.remind(session)
-
-
-async def _project(database: Database) -> None:
-    async with database.transaction() as session:
-        await projection.catch_up(session)
-
-
-async def _take_snapshots(database: Database) -> None:
-    async with database.transaction() as session:
-        await accounts.take_snapshots(session)
 
 
 if __name__ == "__main__":

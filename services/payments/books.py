@@ -71,7 +71,7 @@ class Books:
             before = await self._follow(session, before, event, origin)
         if after.open:
             pause = _SOON if after.status is Status.DEFERRED else self._grace
-            await work.schedule(session, charge.order, due_at=now + pause, origin=origin)
+            await work.schedule(session, charge.order, now=now, pause=pause, origin=origin)
         else:
             await work.done(session, charge.order)
         return after

@@ -78,6 +78,7 @@ open_charges = Table(
     Column("due_at", Timestamp, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("origin", Json, nullable=False),
+    Column("opened_at", Timestamp),
     Index(None, "due_at"),
 )
 """Charges and refunds about which the bank still has to say something, and when to ask it next."""

@@ -18,13 +18,13 @@ from payments.store.tables import open_charges
 _LONGEST_PAUSE: Final = 60.0
 
 
-async def schedule(session: AsyncSession, order: str, *, due_at: datetime, origin: Origin) -> None:
-    """Somebody must look at this charge at that time; what was there for it before is replaced."""
+async def schedule(session: AsyncSession, order: str, *, now: datetime, pause: timedelta, origin: Origin) -> None:
+    """Somebody must look at this charge after a pause, which takes the place of what there was to do for it."""
     dialect = session.get_bind().dialect.name
     new = postgresql.insert(open_charges) if dialect == "postgresql" else sqlite.insert(open_charges)
-    row = {"order_id": order, "due_at": due_at, "attempts": 0, "origin": origin.as_dict()}
-    kept = {"due_at": due_at, "attempts": 0}
-    await session.execute(new.values(row).on_conflict_do_update(index_elements=["order_id"], set_=kept))
+    due = {"due_at": now + pause, "attempts": 0}
+    row = {"order_id": order, "opened_at": now, "origin": origin.as_dict(), **due}
+    await session.execute(new.values(row).on_conflict_do_update(index_elements=["order_id"], set_=due))
 
 
 async def done(session: AsyncSession, order: str) -> None:
@@ -55,6 +55,8 @@ async def origin_of(session: AsyncSession, order: str) -> Origin | None:
     return None if found is None else Origin.read(found)
 
 
-async def waiting(session: AsyncSession) -> int:
-    """How many charges the bank still has to say something about."""
-    return await session.scalar(select(func.count()).select_from(open_charges)) or 0
+async def waiting(session: AsyncSession) -> tuple[int, datetime | None]:
+    """How many charges the bank still has to say something about, and since when the oldest."""
+    query = select(func.count(), func.min(open_charges.c.opened_at)).select_from(open_charges)
+    count, oldest = (await session.execute(query)).one()
+    return count, oldest
