@@ -13,7 +13,16 @@ from typing import Any
 from seatrial.api.base import ObjectMeta
 from seatrial.api.meshservice import MeshService, MeshServiceStatus
 from seatrial.api.names import ANNOTATION_VERB
-from seatrial.api.revision import Evidence, Phase, Revision, RevisionSpec, RevisionStatus, template_of
+from seatrial.api.revision import (
+    Evidence,
+    Phase,
+    Revision,
+    RevisionSpec,
+    RevisionStatus,
+    Share,
+    SloEvidence,
+    template_of,
+)
 from seatrial.rollout.capacity import needed
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings, report
@@ -97,6 +106,13 @@ class Sea:
         """From now on that is the verdict."""
         evidence = Evidence(verdict=finding, reason=reason, at=stamp(self.now), checkpoint=checkpoint)
         self.verdict = Verdict(finding, reason, allowed, requests, evidence)
+
+    def counted(self, *, stable: int, canary: int) -> None:
+        """So many requests are in the evidence of the present verdict."""
+        assert self.verdict is not None
+        slo = SloEvidence(name="errors", canary=Share(total=canary), stable=Share(total=stable))
+        evidence = self.verdict.evidence.model_copy(update={"slos": [slo]})
+        self.verdict = replace(self.verdict, evidence=evidence)
 
     def change(self, image: str, **spec: Any) -> None:
         """Apply another template."""

@@ -59,11 +59,12 @@ def _analysis(spec: MeshServiceSpec) -> Iterator[Problem]:
     if analysis.prometheus is not None:
         yield _advice("analysis.prometheus", "does nothing: source is proxies", "take it out, or set source")
     if not spec.service_ports:
-        yield _advice(
-            "analysis",
-            "has no calls to count: the service has no port",
-            "take it out, or set its source to prometheus and give queries",
-        )
+        if not spec.security.calls:
+            yield _advice(
+                "analysis",
+                "has no calls to count: the service has no port and calls nobody",
+                "take it out, or set its source to prometheus and give queries",
+            )
     elif not any(c.service or spec.expose for c in spec.security.callers):
         yield _advice(
             "analysis",

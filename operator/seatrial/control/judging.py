@@ -77,11 +77,11 @@ class Judging:
         service: MeshService,
         revisions: Sequence[Revision],
         callers: Callable[[], Awaitable[Mapping[str, Sequence[Pod]]]],
-        stable_pods: Callable[[int], Sequence[Pod]],
+        pods: Callable[[int], Sequence[Pod]],
     ) -> Verdict | None:
         """What the evidence says of the attempt under way; None where there is none, or nothing to judge it by.
 
-        `callers` and `stable_pods` are found when somebody is to be asked: most passes ask nobody.
+        `callers`, and the `pods` of a revision, are found when somebody is to be asked: most passes ask nobody.
         """
         host = host_of(service.metadata.name, service.metadata.namespace)
         tried = _under_way(revisions)
@@ -95,7 +95,7 @@ class Judging:
         trial = self._trial(host, case, attempt, source)
         now = self._clock()
         if now - trial.entered_at >= LOOK_EVERY:
-            question = _question(service, host, case, await callers(), stable_pods(stable))
+            question = _question(service, host, case, await callers(), pods)
             look = await source.look(question, now)
             trial.ledger, trial.entered_at = enter(trial.ledger, look, attempt.weight.wanted), now
             if trial.entered_at - trial.dumped_at >= CHECKPOINT_EVERY:
@@ -140,24 +140,39 @@ def _case(service: MeshService, attempt: Attempt, canary: int, stable: int) -> C
         raise ValueError("there is no analysis")
     rules = [rollout.analysis.dump(), service.spec.traffic.dump()]
     policy = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
-    return Case(attempt.number, canary, stable, rollout.analysis, policy, http=_spoken(service) != "tcp")
+    return Case(
+        attempt.number,
+        canary,
+        stable,
+        rollout.analysis,
+        policy,
+        http=bool(service.spec.service_ports) and _spoken(service) != "tcp",
+    )
 
 
 def _question(
-    service: MeshService, host: str, case: Case, callers: Mapping[str, Sequence[Pod]], stable_pods: Sequence[Pod]
+    service: MeshService,
+    host: str,
+    case: Case,
+    callers: Mapping[str, Sequence[Pod]],
+    pods: Callable[[int], Sequence[Pod]],
 ) -> Question:
+    """Of a service that nobody calls, the pods themselves are asked what became of their own calls."""
     latency = case.analysis.latency
+    revisions = (case.stable, case.canary)
+    called = bool(service.spec.service_ports)
     return Question(
         host=host,
         callers=callers,
-        revisions=(case.stable, case.canary),
-        stable_pods=stable_pods,
+        revisions=revisions,
+        stable_pods=pods(case.stable) if called else (),
         slower_than=1000 * seconds(latency.slower_than) if latency else None,
         protocol=_spoken(service),
         prometheus=case.analysis.prometheus,
+        workers={} if called else {revision: pods(revision) for revision in revisions},
     )
 
 
 def _spoken(service: MeshService) -> Spoken:
     spoken = {port.app_protocol for port in service.spec.service_ports}
-    return "tcp" if spoken <= {"tcp"} else "grpc" if "grpc" in spoken else "http"
+    return "tcp" if spoken == {"tcp"} else "grpc" if "grpc" in spoken else "http"

@@ -167,7 +167,7 @@ class Observer:
             service,
             revisions,
             lambda: self._mesh.callers(service, known),
-            lambda stable: [pod_of(p) for p in pods if revision_of(p) == stable and has_proxy(p)],
+            lambda revision: [pod_of(p) for p in pods if revision_of(p) == revision and has_proxy(p)],
         )
 
     def _findings(

@@ -30,11 +30,13 @@ _LINE = re.compile(
 _CLUSTER = re.compile(
     r'cluster_name="(?P<name>outbound\|[0-9]+\|r(?P<revision>[0-9]+)\|(?P<host>[^"|;]+)|inbound\|[0-9]+\|[^"|]*\|);?"'
 )
+_ANY_CLUSTER = re.compile(r'cluster_name="(?P<name>outbound\|[0-9]+\|[^"|]*\|[^"|;]+);?"')
 _CODE = re.compile(r'response_code="([0-9]+)"')
 _BOUND = re.compile(r'le="([0-9.]+)"')
 _HTTP = re.compile(r"upstream_cx_http[0-9]_total")
 
 HERE, OWN = "", 0  # stand for host and revision where a pod's own proxy tells what came in
+AWAY = "*"  # stands for the host where it tells what its pod asked of all others together; the revision is `OWN`
 
 
 @dataclass
@@ -92,8 +94,15 @@ def inbound_path(*, tcp: bool = False) -> str:
     return _path(r"inbound\|[0-9]+\|[^|]*\|", tcp=tcp)
 
 
-def read(text: str, *, tcp: bool = False) -> tuple[Mapping[str, Mapping[int, Figures]], float | None]:
-    """The figures of a page by host and revision, and the uptime.
+def away_path() -> str:
+    """Path and query of what a pod's own proxy knows of all that the pod asked of others."""
+    return _path(r"outbound\|[0-9]+\|[^|]*\|[^;]+", tcp=False)
+
+
+def read(
+    text: str, *, tcp: bool = False, away: bool = False
+) -> tuple[Mapping[str, Mapping[int, Figures]], float | None]:
+    """The figures of a page by host and revision, and the uptime; with `away` those of all hosts together.
 
     Clusters that speak no HTTP are left out unless `tcp` is asked for: they share some names with HTTP's, and mean
     something else by them.
@@ -104,7 +113,7 @@ def read(text: str, *, tcp: bool = False) -> tuple[Mapping[str, Mapping[int, Fig
         if not stat:
             uptime = float(value)
             continue
-        about = _read_labels(labels)
+        about = _read_labels_of_any(labels) if away else _read_labels(labels)
         if about is not None:
             known = clusters.get(about.cluster)
             if known is None:
@@ -136,11 +145,22 @@ def _read_labels(labels: str) -> _Labels | None:
     cluster = _CLUSTER.search(labels)
     if cluster is None:
         return None
+    return _labels(cluster["name"], cluster["host"] or HERE, int(cluster["revision"] or OWN), labels)
+
+
+@lru_cache(maxsize=65_536)
+def _read_labels_of_any(labels: str) -> _Labels | None:
+    """The same of a cluster of whomever, which is a part of one figure."""
+    cluster = _ANY_CLUSTER.search(labels)
+    return None if cluster is None else _labels(cluster["name"], AWAY, OWN, labels)
+
+
+def _labels(cluster: str, host: str, revision: int, labels: str) -> _Labels:
     code, bound = _CODE.search(labels), _BOUND.search(labels)
     return _Labels(
-        cluster=cluster["name"],
-        host=cluster["host"] or HERE,
-        revision=int(cluster["revision"] or OWN),
+        cluster=cluster,
+        host=host,
+        revision=revision,
         code=int(code[1]) if code else None,
         bound=float(bound[1]) if bound else None,
     )

@@ -5,16 +5,22 @@ for lately are in it.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from seatrial.evidence.ask import Ask, Pod
 from seatrial.evidence.caller import When
 from seatrial.evidence.envoy import STATS_PORT
-from seatrial.evidence.figures import HERE, Figures, Page, inbound_path, outbound_path, read
+from seatrial.evidence.figures import AWAY, HERE, Figures, Page, away_path, inbound_path, outbound_path, read
 
 MOMENT = 0.45  # seconds for which a page is shared: less than half of what lies between two looks
 REMEMBERED = 5.0  # seconds after which a host that nobody asks for any more is left out
+
+_PATHS: Mapping[str, Callable[[bool], str]] = {
+    HERE: lambda tcp: inbound_path(tcp=tcp),
+    AWAY: lambda _: away_path(),
+}
+"""Of what isn't a host: a page of its own."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,15 @@ class Pages:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._shelves: dict[tuple[str, bool, bool], _Shelf] = {}
+        self._shelves: dict[tuple[str, bool, str | None], _Shelf] = {}
 
     async def of(self, pod: Pod, host: str, now: float, *, tcp: bool) -> tuple[Page, When]:
-        """What a proxy says of a host, or of what came in (`HERE`). `now` is a monotonic clock in seconds."""
+        """What a proxy says of a host, of what came in (`HERE`) or of what its pod asked of others (`AWAY`).
+
+        `now` is a monotonic clock in seconds.
+        """
         self._forget_old(now)
-        shelf = self._shelves.setdefault((pod.proxy, tcp, host == HERE), _Shelf())
+        shelf = self._shelves.setdefault((pod.proxy, tcp, host if host in _PATHS else None), _Shelf())
         shelf.asked_for[host] = now
         found = shelf.read
         if found is None or host not in found.hosts or now - found.when.asked >= MOMENT:
@@ -60,14 +69,15 @@ class Pages:
         clock = asyncio.get_running_loop().time
         began = clock()
         hosts = frozenset(hosts)
-        path = inbound_path(tcp=tcp) if hosts == {HERE} else outbound_path(sorted(hosts), tcp=tcp)
+        about = next(iter(hosts))
+        path = _PATHS[about](tcp) if about in _PATHS else outbound_path(sorted(hosts), tcp=tcp)
         try:
             body = await self._ask.get(pod, port=STATS_PORT, path=path)
         finally:
             if shelf.asking is not None and shelf.asking[0] == hosts:
                 shelf.asking = None
         when = When(now, now + clock() - began)
-        figures, uptime = read(body.decode(), tcp=tcp)
+        figures, uptime = read(body.decode(), tcp=tcp, away=about == AWAY)
         shelf.read = _Read(when, hosts, figures, uptime)
         return shelf.read
 

@@ -4,16 +4,16 @@ The callers' proxies see requests that never reached a pod, and a revision that 
 """
 
 import asyncio
-from collections.abc import Container, Coroutine, Mapping
+from collections.abc import Container, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 from seatrial.evidence.ask import Absent, Ask, Refused, Unanswered
 from seatrial.evidence.caller import Caller, Change, Read, When
-from seatrial.evidence.figures import HERE, OWN, Page
+from seatrial.evidence.figures import AWAY, HERE, OWN, Page
 from seatrial.evidence.pages import Pages
-from seatrial.evidence.question import Protocol, Question
+from seatrial.evidence.question import Protocol, Question, no_evidence
 from seatrial.evidence.reading import read_connections, read_requests
 from seatrial.rollout.evidence import Counters, Look, Tally
 
@@ -21,7 +21,8 @@ DEADLINE = 0.8  # seconds for all proxies together: who is later is silent, and 
 AT_ONCE = 100  # proxies asked at the same time about one service
 KEPT = 300.0  # seconds for which a caller that is gone is remembered: it may come back
 
-Key = tuple[Literal["caller", "own"], str]
+Kind = Literal["caller", "own", "worker"]
+Key = tuple[Kind, str]
 
 
 @dataclass
@@ -71,6 +72,9 @@ class Proxies:
         asking: dict[Key, Coroutine[None, None, Change]] = {}
         for proxy, (_, pod) in others.items():
             asking["caller", proxy] = told(memory.callers[proxy], self._pages.of(pod, question.host, now, tcp=tcp))
+        for proxy, pod in question.working.items():
+            caller = memory.callers.setdefault(proxy, self._caller(question))
+            asking["worker", proxy] = told(caller, self._pages.of(pod, AWAY, now, tcp=False))
         for proxy, pod in own.items():
             asking["own", proxy] = told(memory.own[proxy], self._pages.of(pod, HERE, now, tcp=tcp))
         changes = await _gathered(asking)
@@ -107,9 +111,13 @@ class Proxies:
             for revision in question.revisions:
                 of[revision] += told.get(revision, Tally())
                 tallies[revision] += told.get(revision, Tally())
+        for revision, pods in question.workers.items():
+            for pod in pods:
+                told = changes.get(("worker", pod.proxy), Change()).tallies
+                tallies[revision] += told.get(OWN, Tally())
         seconds = 0.0 if memory.at is None else now - memory.at
         memory.at = now
-        _forget_gone(memory.callers, others, now)
+        _forget_gone(memory.callers, {*others, *question.working}, now)
         _forget_gone(memory.own, {pod.proxy for pod in question.stable_pods}, now)
         return Look(
             at=now,
@@ -119,10 +127,15 @@ class Proxies:
             stable_pods={
                 proxy: change.tallies.get(OWN, Tally()) for (kind, proxy), change in changes.items() if kind == "own"
             },
-            silent=tuple(sorted(proxy for proxy in others if ("caller", proxy) not in changes)),
-            suspect=tuple(sorted(p for (kind, p), change in changes.items() if kind == "caller" and change.suspect)),
+            silent=_silent("caller", others, changes) + _silent("worker", question.working, changes),
+            suspect=tuple(sorted(p for (kind, p), change in changes.items() if kind != "own" and change.suspect)),
+            problems=tuple(why for why in (no_evidence(question),) if why),
             counters={proxy: caller.told for proxy, caller in memory.callers.items()},
         )
+
+
+def _silent(kind: Kind, asked: Iterable[str], changes: Mapping[Key, Change]) -> tuple[str, ...]:
+    return tuple(sorted(proxy for proxy in asked if (kind, proxy) not in changes))
 
 
 def _reader(question: Question) -> Read:

@@ -1,7 +1,7 @@
 """What the proxies are asked about a service while one of its revisions is on trial."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from seatrial.api.rollouts import Prometheus
@@ -20,6 +20,7 @@ class Question:
     `ingress`), `revisions` stable and canary, `stable_pods` the pods of the stable one. A request is slow when it takes
     longer than `slower_than` milliseconds: a boundary of `seatrial.api.buckets`, or None where latency isn't judged.
     `protocol` is tcp where all ports are, grpc where one is. `prometheus` is where that source asks, and what.
+    `workers` are the pods by revision of a service that nobody calls: what they ask of others is all there is to count.
     """
 
     host: str
@@ -29,6 +30,7 @@ class Question:
     slower_than: float | None = None
     protocol: Protocol = "http"
     prometheus: Prometheus | None = None
+    workers: Mapping[int, Sequence[Pod]] = field(default_factory=dict)
 
     @property
     def others(self) -> dict[str, tuple[str, Pod]]:
@@ -41,10 +43,15 @@ class Question:
                     found.setdefault(pod.proxy, (service, pod))
         return found
 
+    @property
+    def working(self) -> dict[str, Pod]:
+        """The workers by their proxy."""
+        return {pod.proxy: pod for pods in self.workers.values() for pod in pods}
+
 
 def no_evidence(question: Question) -> str:
     """Why the proxies can't tell anything, in one sentence; empty where there is a caller to ask."""
-    if question.others:
+    if question.others or question.workers:
         return ""
     named = sorted(question.callers)
     if not named:

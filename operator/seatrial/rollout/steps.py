@@ -36,9 +36,19 @@ def is_sure(attempt: Attempt) -> bool:
 
 
 def is_judged(spec: MeshServiceSpec) -> bool:
-    """Whether steps wait for evidence: there is an analysis, and a source that can tell something."""
-    analysis = spec.rollout.analysis
-    return analysis is not None and (bool(spec.service_ports) or analysis.source == "prometheus")
+    """Whether there is an analysis."""
+    return spec.rollout.analysis is not None
+
+
+def _calls_nobody(spec: MeshServiceSpec, verdict: Verdict | None) -> bool:
+    """Whether there is nothing to count: nobody calls the service, and no revision of it asked anything of others.
+
+    Then the hold is all that is left, with readiness and restarts, which are looked at in any case.
+    """
+    if spec.service_ports or spec.rollout.analysis is None or spec.rollout.analysis.source != "proxies":
+        return False
+    slos = verdict.evidence.slos if verdict is not None else []
+    return not any(slo.canary.total or slo.stable.total for slo in slos)
 
 
 def begins_unseen(rollout: Rollout, attempt: Attempt) -> bool:
@@ -60,7 +70,7 @@ def following(rollout: Rollout, attempt: Attempt, weight: int, verdict: Verdict 
 def gate(spec: MeshServiceSpec, attempt: Attempt, weight: int, verdict: Verdict | None, *, overdue: bool) -> Gate:
     """Whether the attempt may have `weight` next. `overdue`: the present step has lasted for its `stepTimeout`."""
     analysis = spec.rollout.analysis
-    if analysis is None or not is_judged(spec) or is_sure(attempt):
+    if analysis is None or is_sure(attempt) or _calls_nobody(spec, verdict):
         return Gate("step", f"held for {spec.rollout.hold}")
     if verdict is not None and verdict.allowed >= weight:
         return Gate("step", verdict.reason)

@@ -46,8 +46,9 @@ class Callers:
 class Court:
     """A sea that is judged by the real thing, with its own clock."""
 
-    def __init__(self, **rollout: Any) -> None:
-        self.sea = Sea(a_service(rollout={"steps": [10, 50], "analysis": {}} | rollout)).sail()
+    def __init__(self, *, ports: bool = True, **rollout: Any) -> None:
+        without: dict[str, Any] = {} if ports else {"port": None, "expose": []}
+        self.sea = Sea(a_service(rollout={"steps": [10, 50], "analysis": {}} | rollout, **without)).sail()
         self.source = Callers()
         self.time = 1000.0
         self.judging = self.process()
@@ -176,3 +177,12 @@ async def test_a_host_is_looked_at_once_a_second_over_time(court: Court) -> None
     for _ in range(10):
         await court.look(1.0)
     assert len(court.source.asked) == looks + 10
+
+
+async def test_of_a_service_without_ports_its_own_pods_are_asked() -> None:
+    court = Court(ports=False)
+    await court.shifting()
+    question = court.source.asked[-1]
+    assert question.workers == {1: [STABLE_POD], 2: [STABLE_POD]}
+    assert question.stable_pods == ()
+    assert question.protocol == "http"

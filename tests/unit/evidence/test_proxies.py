@@ -327,3 +327,32 @@ def test_only_what_is_needed_is_asked_for() -> None:
     query = parse_qs(urlsplit(outbound_path([HOST])).query, keep_blank_values=True)
     assert "usedonly" in query
     assert r"orders\.shop\.svc\.cluster\.local" in query["filter"][0]
+
+
+async def test_pods_that_nobody_calls_are_asked_for_what_they_asked_of_others() -> None:
+    workers = {3: [STABLE], 4: [OTHER]}
+    trial = Trial(question=replace(ASKED, callers={}, workers=workers))
+    await trial.look()
+    trial.fleet.count(STABLE, 7, good=10)  # calls of whatever revision of whomever
+    trial.fleet.count(OTHER, 7, good=1)
+    trial.fleet.count(OTHER, 8, bad=2)
+    trial.fleet.count(OTHER, 0, bad=5)  # came in: health checks
+    look = await trial.look()
+    assert brief(look.tallies) == {3: (10, 0), 4: (3, 2)}
+    assert look.problems == ()
+    assert not look.by_caller
+
+
+async def test_a_worker_that_cannot_be_asked_is_named_and_what_it_counted_comes_later() -> None:
+    trial = Trial(question=replace(ASKED, callers={}, workers={3: [STABLE], 4: [OTHER]}))
+    await trial.look()
+    trial.fleet.count(OTHER, 7, bad=2)
+    trial.fleet.failures[OTHER.proxy] = Unanswered("gone")
+    assert (await trial.look()).silent == (OTHER.proxy,)
+    del trial.fleet.failures[OTHER.proxy]
+    assert brief((await trial.look()).tallies) == {3: (0, 0), 4: (2, 2)}
+
+
+async def test_a_service_that_nobody_can_tell_of_says_so() -> None:
+    look = await Trial(question=replace(ASKED, callers={})).look()
+    assert "security.callers" in look.problems[0]

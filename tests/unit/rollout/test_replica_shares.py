@@ -93,6 +93,26 @@ def test_pods_that_an_autoscaler_gave_to_stable_stay_until_the_canary_has_as_man
     assert counts(sea) == (0, 6)
 
 
+def test_with_an_analysis_it_waits_for_evidence_of_its_own_calls_where_it_makes_any() -> None:
+    sea = a_consumer(rollout={"steps": [50], "hold": "1s", "analysis": {}})
+    sea.change("two")
+    sea.sees("Wait")
+    sea.counted(stable=10, canary=0)
+    sea.until(Phase.SHIFTING, 2)
+    for _ in range(20):
+        sea.look()
+    assert sea.phase(2) is Phase.SHIFTING, "stable calls others and the canary doesn't: that is no success"
+    sea.sees("Worse", reason="bad")
+    sea.until(Phase.ROLLED_BACK, 2)
+
+
+def test_with_an_analysis_and_no_calls_at_all_its_steps_are_held_and_no_more() -> None:
+    sea = a_consumer(rollout={"steps": [50], "hold": "1s", "analysis": {}})
+    sea.change("two")
+    sea.sees("NoData")
+    sea.until(Phase.SUCCEEDED, 2)
+
+
 @pytest.mark.parametrize("image", ["two", "broken"])
 @given(
     replicas=st.integers(1, 8),
