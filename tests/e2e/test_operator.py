@@ -82,6 +82,26 @@ def test_another_operator_takes_over_within_12_s_from_one_that_hangs(pair: Opera
     assert pair.holder() == holder, "the one that woke up took the Lease back"
 
 
+def test_of_two_operators_only_the_one_that_holds_the_lease_decides(place: Place, pair: Operators) -> None:
+    """The first hangs in mid-rollout, and wakes when the second has gone on."""
+    service = place.service("orders", rollout={"steps": [20, 60], "hold": "6s"})
+    service.apply()
+    service.await_stable(1)
+    with place.load() as load, service.watched(2) as watch:
+        service.release("two")
+        service.await_weight(2, 20)
+        first = pair.await_holder()
+        with pair.hung(first):
+            watch.until(lambda r: attempt_of(r).get("weight", {}).get("wanted") == 60, within=60, what="60 %")
+        watch.until(lambda r: phase_of(r) == "Succeeded", within=60, what="promoted")
+        service.await_stable(2)
+        nothing_lost(load.stop(), least=200)
+    (attempt,) = service.revision(2)["status"]["attempts"]
+    assert [e["weight"] for e in attempt["history"] if e["weight"]] == [20, 60, 100, 100], attempt["history"]
+    routes = service.kubectl.the("virtualservice", "orders")["metadata"]["annotations"]
+    assert int(routes["seatrial.dev/fencing"]) == pair.lease()["spec"]["leaseTransitions"]
+
+
 def test_without_operators_a_rollout_goes_back_to_stable(place: Place, operators: Operators) -> None:
     """No revision keeps its share because the one who judged it is gone."""
     service = place.service("orders", rollout={"hold": "120s"})

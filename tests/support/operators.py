@@ -1,11 +1,11 @@
 """The operator's own pods, for tests that take them away: killed, scaled to nothing, brought back."""
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from support.kubectl import Kubectl, Object
+from support.node import signal_pod
 from support.services import name_of, uid_of
 from support.waiting import eventually
 
@@ -13,13 +13,6 @@ SYSTEM = "seatrial-system"
 OPERATOR = "seatrial-operator"
 JANITOR = "seatrial-janitor"
 LEASE = "seatrial"
-NODE = "seatrial-control-plane"
-
-# Run in the node with a pod's UID. A kubelet that deletes a pod says SIGTERM first, however little time it is given.
-_SIGNAL = r"""
-pids=$(grep -lE "pod($1|$(echo "$1" | tr - _))" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3)
-test -n "$pids" && kill "-$2" $pids
-"""
 
 
 class Operators:
@@ -117,10 +110,7 @@ class Operators:
         self.await_holder()
 
     def _signal(self, pod: str, signal: str) -> None:
-        uid = uid_of(self.kubectl.the("pod", pod))
-        send = ["docker", "exec", NODE, "sh", "-c", _SIGNAL, "signal", uid, signal]
-        done = subprocess.run(send, capture_output=True, text=True, timeout=20, check=False)
-        assert done.returncode == 0, f"{pod} didn't get SIG{signal}: {done.stderr}"
+        signal_pod(uid_of(self.kubectl.the("pod", pod)), signal)
 
     def _all(self) -> list[Object]:
         return self.kubectl.list("pods")

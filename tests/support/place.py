@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import Ask, OpenLoad, open_load
-from support import actor, taker
+from support import actor, grpc_actor, taker
 from support.asking import Edge, Inside
 from support.kubectl import CONTEXT, Kubectl
 from support.proxies import Stats, gateway_pod, stats
@@ -18,6 +18,7 @@ PATH = "/v1/identity"  # of every service of the shop; small, and its answer say
 MEMORY = {"requests": {"cpu": "10m", "memory": "64Mi"}}
 SMALL = {"requests": {"cpu": "10m", "memory": "24Mi"}}
 ACTOR = ["python3", "-I", "-c", Path(actor.__file__).read_text()]
+GRPC_ACTOR = ["python3", "-I", "-c", Path(grpc_actor.__file__).read_text()]
 TAKER = ["python3", "-I", "-c", Path(taker.__file__).read_text()]
 
 
@@ -66,6 +67,12 @@ class Place:
         }
         return self.service(name, **merged(base, spec))
 
+    def grpc_actor(self, name: str, **spec: Any) -> Service:
+        """A service of gRPC alone (see `grpc_actor`) whose changes are judged."""
+        ports = [{"name": "calls", "port": 80, "targetPort": 8080, "appProtocol": "grpc"}]
+        made = self.actor(name, **merged({"command": GRPC_ACTOR, "ports": ports}, spec))
+        return made.changed(port=None, probes=None)
+
     def taker(self, name: str, *, takes: str, **spec: Any) -> Service:
         """A consumer without ports (see `taker`) that takes from a service, in four pods."""
         base: Json = {
@@ -80,13 +87,16 @@ class Place:
         }
         return self.service(name, exposed=False, **merged(base, spec))
 
-    def load(self, *, rate: float = 30, path: str = PATH, **settings: Any) -> OpenLoad:
-        """Requests from outside for as long as the block lasts: open arrival, independent users."""
+    def load(self, *, rate: float = 30, path: str = PATH, ask: Ask | None = None, **settings: Any) -> OpenLoad:
+        """Requests from outside for as long as the block lasts: open arrival, independent users.
+
+        Each is a GET of `path`, or what `ask` says.
+        """
         self.loads += 1
         folder = self.folder / f"load-{self.loads}"
         folder.mkdir(parents=True, exist_ok=True)
         headers = (("Host", self.edge.host),)
-        return open_load(rate=rate, ask=Ask(path, name="load"), headers=headers, folder=folder, **settings)
+        return open_load(rate=rate, ask=ask or Ask(path, name="load"), headers=headers, folder=folder, **settings)
 
     def inside(self, service: Service, number: int = 1) -> Inside:
         """Requests from a pod of a service."""

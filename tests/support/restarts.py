@@ -1,11 +1,13 @@
 """Parts of the control plane that are killed while something is under way, and wait until they answer again."""
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from support.kubectl import Kubectl, KubectlError
-from support.operators import NODE, Operators
+from support.node import NODE
+from support.operators import Operators
 from support.services import is_ready, uid_of
 from support.waiting import eventually
 
@@ -38,6 +40,18 @@ class ControlPlane:
             return any(is_ready(p) and uid_of(p) not in before for p in system.list("pods", "app=istiod"))
 
         eventually(back, within=BACK_WITHIN, what="another istiod is ready")
+
+    @contextmanager
+    def without_istiod(self) -> Iterator[None]:
+        """Have no istiod while the block lasts; afterwards one is ready."""
+        system = self.kubectl.within("istio-system")
+        try:
+            system("scale", "deployment", "istiod", "--replicas=0")
+            eventually(lambda: not system.list("pods", "app=istiod"), within=60, what="istiod is gone")
+            yield
+        finally:
+            system("scale", "deployment", "istiod", "--replicas=1")
+            system("rollout", "status", "deployment", "istiod", "--timeout=90s", timeout=100)
 
     def kill_api_server(self) -> None:
         """Kill the API server's process; the kubelet starts it again."""

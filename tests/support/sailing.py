@@ -47,9 +47,10 @@ def sail(
     *,
     meanwhile: Callable[[], None] | None = None,
     within: float = ENDED_WITHIN,
+    settled: int = 50,
     **fields: Any,
 ) -> Sailing:
-    """Change the service while a load runs, and wait until the new revision's attempt has ended."""
+    """Change the service while a load runs; wait until the new revision's attempt has ended, and `settled` requests."""
     before = load.snapshot().total
     with service.watched(revision) as watch:
         changed = time.time()
@@ -57,5 +58,5 @@ def sail(
         if meanwhile is not None:
             meanwhile()
         watch.until(lambda r: attempt_of(r).get("endedAt"), within=within, what=f"revision {revision} has ended")
-        seen = go_on(load, 50)
+        seen = go_on(load, settled)
     return Sailing(service.name, revision, changed, Recording(seen.requests[before:]), watch.seen)
