@@ -26,7 +26,7 @@ NEED_HELM := tests/unit/charts tests/services/test_chart.py
 IMAGES ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e soak bench bench-cluster lint format crds lock doctor cluster-up cluster-down install shop shop-local load \
+.PHONY: help demo test e2e soak bench bench-cluster lint format crds lock doctor cluster-up cluster-down install shop shop-local invariants load \
 	clean-all
 
 help: ## this list
@@ -55,6 +55,9 @@ shop: install ## build the sample shop and install it on the cluster
 
 shop-local: ## the shop as plain processes on loopback, without a cluster
 	$(RUN) python -m chassis.local $(ARGS) || exit 1
+
+invariants: ## what must hold in the shop, and whether it does: money, stock, sagas, events; ARGS='--within 60'
+	$(RUN) python -m demo.invariants $(ARGS) || exit 1
 
 load: ## send load to the shop; USERS= or RATE=, DURATION=, ARGS=--headless
 	$(RUN) python -m loadtests $(USERS:%=--users %) $(RATE:%=--rate %) $(DURATION:%=--duration %) $(ARGS) || exit 1

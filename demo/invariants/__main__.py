@@ -1,7 +1,7 @@
 """`python -m demo.invariants`: look at a running shop and tell what breaks a rule; ends with 1 if anything does.
 
-In the cluster without arguments. Anywhere else: ``orders=postgresql://… payments=postgresql://… nats=nats://…``, as
-`make shop-local` prints them.
+In the cluster without arguments. Anywhere else by URLs: ``orders=postgresql://… payments=postgresql://… nats=nats://…``,
+or ``postgres=postgresql://…`` for a server that has them all, as `make shop-local` prints it.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from demo.invariants import GRACE, Finding, check
 from demo.invariants.across import BROKEN_ACROSS
-from demo.invariants.cluster import shop_in_cluster
+from demo.invariants.cluster import SERVICES, shop_in_cluster
 from demo.invariants.inside import INSIDE
 from demo.kubectl import DemoError, Kubectl
 
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     given = dict(text.split("=", 1) for text in chosen.urls)
+    if server := given.pop("postgres", None):
+        given = {**{name: f"{server.rpartition('/')[0]}/{name}" for name in SERVICES}, **given}
     try:
         if given:
             return _look(given, chosen, console)

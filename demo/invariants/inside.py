@@ -143,8 +143,9 @@ _SHIPPING = (
     Rule(
         "an order is shipped once",
         """
-        SELECT order_id, format('%s shipments', count(*))
-        FROM shipments GROUP BY order_id HAVING count(*) > 1
+        SELECT reference, format('%s carriers have collected it', count(*))
+        FROM carrier_parcels WHERE NOT withdrawn AND collect_at < now()
+        GROUP BY reference HAVING count(*) > 1
         """,
     ),
 )

@@ -32,6 +32,8 @@ READERS = [
     answers.placed("ada", {ROPE: 2}),
     answers.order(PLACED),
     answers.orders_of("ada"),
+    answers.accepted("ada", [{"sku": "rope-01", "quantity": 2}]),
+    answers.cancelled(PLACED),
 ]
 
 
@@ -89,6 +91,22 @@ def test_an_order_that_was_placed_wrongly_is_told_apart(wrong: dict[str, Any], w
 def test_an_order_that_changed_since_it_was_placed_is_wrong() -> None:
     with pytest.raises(WrongAnswer, match="another order than was placed"):
         answers.order(PLACED)(answer(order(customer="eve")))
+
+
+def test_an_order_is_accepted_while_it_is_pending_or_confirmed_and_not_when_it_is_refused() -> None:
+    read = answers.accepted("ada", [{"sku": "rope-01", "quantity": 2}])
+    for status in ("pending", "confirmed"):
+        assert read(answer(order(status=status), status=201)) == PLACED
+    with pytest.raises(WrongAnswer, match="cancelled: .*no stock"):
+        read(answer(order(status="cancelled", reason="no stock"), status=201))
+    with pytest.raises(WrongAnswer, match="somebody else"):
+        read(answer(order(status="pending", customer="eve"), status=201))
+
+
+def test_an_order_that_goes_on_though_it_was_cancelled_is_wrong() -> None:
+    assert answers.cancelled(PLACED)(answer(order(status="cancelled"))) == PLACED
+    with pytest.raises(WrongAnswer, match="confirmed instead of cancelled"):
+        answers.cancelled(PLACED)(answer(order(status="confirmed")))
 
 
 def test_somebody_elses_order_in_a_list_is_wrong() -> None:
