@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 ACK_WAIT: Final = 10.0
 """Seconds after which the broker takes a message for lost of which it has heard nothing: this is how long one rests
 that a killed process had."""
-_LOOK: Final = 0.25
+_LOOK: Final = 1.0
 _INFO_EVERY: Final = 5.0
 _OFTEN: Final = 0.05
 _SELDOM: Final = 0.25
@@ -59,10 +59,13 @@ class Consumer:
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until ``stopping`` is set. Cancelled, it gives back at once what it has."""
         backoff = Backoff(cap=2.0)
+        ending = asyncio.ensure_future(stopping.wait())
+        ending.add_done_callback(lambda _: self._stir.set())
         try:
             while not stopping.is_set():
                 if self._share.idle() or not self._broker.connected:
-                    await asyncio.sleep(_LOOK)
+                    self._stir.clear()
+                    await self._stirred(_LOOK)
                     continue
                 try:
                     await self._session(await self._broker.session(), stopping)
@@ -72,6 +75,7 @@ class Consumer:
                     await asyncio.sleep(backoff.next())
             await self._finish()
         finally:
+            ending.cancel()
             for task in self._running:
                 task.cancel()
             await self._finish()
@@ -101,7 +105,7 @@ class Consumer:
                 while pull.waiting and len(self._running) < self._what.workers:
                     self._start(pull.take())
                 await self._ask(pull, held_back=held_back)
-                await self._stirred(self._ration_every if held_back else _LOOK)
+                await self._stirred(self._ration_every if held_back else min(_LOOK, _TEND_EVERY))
         finally:
             for message in await pull.close():
                 await give_back(message)

@@ -6,16 +6,16 @@ request has its own and tasks that a handler starts share their request's.
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Final
-from uuid import uuid4
 
-from starlette.datastructures import Headers
+from opentelemetry.trace import SpanContext
 
 from chassis import identity
+from chassis.ids import new_id
 
 REQUEST_ID: Final = "x-request-id"
 SERVED_BY: Final = "x-served-by"
@@ -26,6 +26,8 @@ FAULT_SERVICE: Final = "x-fault-service"
 
 PROPAGATED: Final = (FAULT, FAULT_SERVICE)
 """Headers that travel unchanged along a chain of calls. Trace context and baggage are OpenTelemetry's to carry."""
+READ: Final = (REQUEST_ID, DEADLINE, ENVOY_DEADLINE, *PROPAGATED)
+"""Headers that a request's context is made of, beside the caller's identity."""
 
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
@@ -40,8 +42,7 @@ class RequestContext:
     caller: str | None = None
     propagated: dict[str, str] = field(default_factory=dict)
     upstreams: list[str] = field(default_factory=list)
-    trace_id: str | None = None
-    span_id: str | None = None
+    span: SpanContext | None = None
 
     def remaining(self) -> float:
         """Seconds left for this request; zero or less when its time is over."""
@@ -61,11 +62,11 @@ def current() -> RequestContext | None:
     return _current.get()
 
 
-def begin(headers: Headers, *, timeout: float) -> RequestContext:
+def begin(headers: Mapping[str, str], *, timeout: float) -> RequestContext:
     """Start the context of a request from its headers; ``timeout`` in seconds is the most it may take."""
     request_id = headers.get(REQUEST_ID, "")
     if not _REQUEST_ID.fullmatch(request_id):
-        request_id = str(uuid4())
+        request_id = new_id()
     context = RequestContext(
         request_id=request_id,
         deadline=time.monotonic() + _budget(headers, timeout),
@@ -98,7 +99,7 @@ def prolong(timeout: float) -> Iterator[RequestContext | None]:
         _current.reset(token)
 
 
-def _budget(headers: Headers, timeout: float) -> float:
+def _budget(headers: Mapping[str, str], timeout: float) -> float:
     """Seconds that the caller still waits, as far as it says so, and never more than our own limit."""
     told = [headers.get(name, "") for name in (DEADLINE, ENVOY_DEADLINE)]
     budgets = [int(value) / 1000 for value in told if _MILLISECONDS.fullmatch(value)]

@@ -5,56 +5,71 @@ It is the outermost layer, so that answers to bugs and unknown paths carry the s
 
 import logging
 import time
+from typing import Final
 
-from opentelemetry import trace
-from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import context
+from chassis import context, identity
 from chassis.lifecycle import Lifecycle
 from chassis.metrics import UNMATCHED, Metrics
 from chassis.problems import Problem
 from chassis.settings import Settings
-from chassis.telemetry import PROBES
+from chassis.telemetry import PROBES, TRACE_HEADERS, Telemetry
 
 _log = logging.getLogger("chassis.request")
+
+_NAMES: Final = (*context.READ, *TRACE_HEADERS, identity.HEADER, "content-length", "transfer-encoding")
+_READ: Final = {name.encode(): name for name in _NAMES}
+"""Headers that are read here. All are picked in one pass, for a request through a sidecar has a dozen more."""
 
 
 class Inbound:
     """ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, lifecycle: Lifecycle, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, lifecycle: Lifecycle, metrics: Metrics, telemetry: Telemetry
+    ) -> None:
         self._app = app
-        self._settings = settings
+        self._timeout = settings.request_timeout
+        self._max_body = settings.max_body
+        self._served_by = settings.served_by
         self._lifecycle = lifecycle
         self._metrics = metrics
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request = context.begin(headers, timeout=self._settings.request_timeout)
-        answer = _Answer(request, self._settings.served_by, self._lifecycle, send)
+        headers = _picked(scope)
+        request = context.begin(headers, timeout=self._timeout)
+        answer = _Answer(request, self._served_by, self._lifecycle, send)
         if scope["path"] in PROBES:
             await self._app(scope, receive, answer)
             return
         app: ASGIApp = self._app
-        if int(headers.get("content-length", "0")) > self._settings.max_body:
-            # FastAPI would refuse it too, but in plain text.
-            detail = f"The body is too large: at most {self._settings.max_body} bytes."
-            app = Problem(413, detail, kind="too-large", title="Content too large").response(scope["path"])
+        if int(headers.get("content-length", "0")) > self._max_body:
+            app = Problem(413, _too_large(self._max_body)).response(scope["path"])
+        elif "transfer-encoding" in headers:
+            receive = _Counted(receive, self._max_body)
         started = time.perf_counter()
         self._lifecycle.begin_request()
+        span = self._telemetry.begin_request(scope, headers)
+        request.span = span.get_span_context()
         try:
             await app(scope, receive, answer)
+        except Exception as error:
+            span.record_exception(error)
+            raise
         finally:
             self._lifecycle.end_request()
-            self._record(scope, answer.status, time.perf_counter() - started, request)
+            route = getattr(scope.get("route"), "path", UNMATCHED)
+            self._telemetry.end_request(span, scope["method"], route, answer.status)
+            self._record(scope["method"], route, answer.status, time.perf_counter() - started, request)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request: context.RequestContext) -> None:
-        method, route = scope["method"], getattr(scope.get("route"), "path", UNMATCHED)
+    def _record(self, method: str, route: str, status: int, seconds: float, request: context.RequestContext) -> None:
         self._metrics.served(method=method, route=route, status=status, seconds=seconds)
         # The sidecar logs every request already; twice is for where there is none.
         if _log.isEnabledFor(level := logging.WARNING if status >= 500 else logging.DEBUG):
@@ -66,6 +81,35 @@ class Inbound:
                 "caller": request.caller,
             }
             _log.log(level, "%s %s %d", method, route, status, extra=extra)
+
+
+def _picked(scope: Scope) -> dict[str, str]:
+    """The headers that are read here; the first of a name counts."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name in _READ:
+            found.setdefault(_READ[name], value.decode("latin-1"))
+    return found
+
+
+class _Counted:
+    """The way in for a body that doesn't say how long it is. FastAPI's own limit would count at three layers."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive = receive
+        self._most = most
+        self._left = most
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, _too_large(self._most))  # no other exception gets through FastAPI from here
+        return message
+
+
+def _too_large(most: int) -> str:
+    return f"The body is too large: at most {most} bytes."
 
 
 class _Answer:
@@ -87,8 +131,4 @@ class _Answer:
                 added["connection"] = "close"
             encoded = ((name.encode(), value.encode("latin-1")) for name, value in added.items())
             message["headers"] = [*message.get("headers", ()), *encoded]
-            span = trace.get_current_span().get_span_context()
-            if span.is_valid:
-                self._request.trace_id = trace.format_trace_id(span.trace_id)
-                self._request.span_id = trace.format_span_id(span.span_id)
         await self._send(message)

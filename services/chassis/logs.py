@@ -44,10 +44,10 @@ def _origin() -> dict[str, str]:
     if request is not None:
         origin["requestId"] = request.request_id
     span = trace.get_current_span().get_span_context()
+    if not span.is_valid and request is not None and request.span is not None:
+        span = request.span
     if span.is_valid:
         origin |= {"traceId": trace.format_trace_id(span.trace_id), "spanId": trace.format_span_id(span.span_id)}
-    elif request is not None and request.trace_id and request.span_id:
-        origin |= {"traceId": request.trace_id, "spanId": request.span_id}
     return origin
 
 

@@ -37,6 +37,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._series: dict[tuple[str, str, int], Histogram] = {}  # finding one costs more than observing
         self._called = Histogram(
             "http_client_request_duration_seconds",
             "Time of calls to other services; outcome is a status code, or why there was none.",
@@ -49,7 +50,11 @@ class Metrics:
 
     def served(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._served.labels(method, route, str(status)).observe(seconds)
+        key = method, route, status
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._served.labels(method, route, str(status))
+        series.observe(seconds)
 
     def called(self, *, upstream: str, method: str, outcome: str, seconds: float) -> None:
         """A call to another service ended."""

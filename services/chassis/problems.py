@@ -82,6 +82,8 @@ class Problem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
 
 
 def _phrase(status: int) -> str:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "Content too large"  # Python 3.13 has another name for it
     try:
         return HTTPStatus(status).phrase
     except ValueError:

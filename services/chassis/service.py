@@ -86,8 +86,7 @@ class Service:
             docs_url=None,  # its page loads scripts from elsewhere
             redoc_url=None,
             lifespan=self._lifespan,
-            telemetry=self._telemetry.for_server(),
-            max_body_size=settings.max_body,
+            telemetry={"tracing": False, "metrics": False, "logs": False},  # the chassis' own is around all of it
             responses={
                 "4XX": {"model": ProblemDetails, "description": "The request can't be served as it is."},
                 "5XX": {"model": ProblemDetails, "description": "The service or one that it needs failed."},
@@ -211,7 +210,13 @@ class Service:
     def asgi(self) -> ASGIApp:
         """The service as an ASGI application, with nothing more to offer: routes are tried in their order."""
         self.offer(endpoints.platform(self._lifecycle, self._metrics))
-        return Inbound(self._api, settings=self._settings, lifecycle=self._lifecycle, metrics=self._metrics)
+        return Inbound(
+            self._api,
+            settings=self._settings,
+            lifecycle=self._lifecycle,
+            metrics=self._metrics,
+            telemetry=self._telemetry,
+        )
 
     def run(self) -> None:
         """Serve until the process is asked to end."""

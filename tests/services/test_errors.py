@@ -1,5 +1,6 @@
 """Every failure is answered with problem details that name the field, the value and the remedy."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from support.processes import Start
 
 MEDIA_TYPE = "application/problem+json"
+JSON = {"content-type": "application/json"}
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
@@ -111,3 +113,17 @@ def test_a_bug_tells_the_log_everything_and_the_caller_only_where_to_look(start:
     assert "RuntimeError: the secret is 42" in str(entry["exception"])
     assert entry["requestId"] == details["requestId"]
     assert entry["traceId"]
+
+
+def test_a_body_that_does_not_say_how_long_it_is_has_the_same_limit(start: Start) -> None:
+    def chunks(count: int) -> Iterator[bytes]:
+        yield b'"'
+        yield from (b"x" * 1000 for _ in range(count))
+        yield b'"'
+
+    with httpx.Client(base_url=start("workbench").url, timeout=20) as client:
+        assert client.post("/length", content=chunks(200), headers=JSON).json() == 200_000
+        details = problem(client.post("/length", content=chunks(300), headers=JSON), 413)
+        assert details == problem(client.post("/length", content=b" " * 300_000, headers=JSON), 413) | {
+            "requestId": details["requestId"]
+        }

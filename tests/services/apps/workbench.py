@@ -1,6 +1,8 @@
-"""A service with what no service of the shop has: a bug."""
+"""A service with what no service of the shop has: a bug, and a body of any length."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Body
 
 from chassis.service import Service
 from chassis.settings import Settings as Base
@@ -16,6 +18,11 @@ class Settings(Base):
 @routes.get("/bug")
 async def read_bug() -> str:
     raise RuntimeError("the secret is 42")
+
+
+@routes.post("/length")
+async def tell_length(text: Annotated[str, Body()]) -> int:
+    return len(text)
 
 
 if __name__ == "__main__":
