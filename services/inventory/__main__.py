@@ -43,8 +43,9 @@ def main() -> None:
     reactions = Reactions(database=database, inbox=Inbox(), stockroom=stockroom)
 
     service.consume(CONSUMER, [events.subject(name) for name in reactions.event_types], reactions.react)
-    service.every("expire", 1.0, partial(jobs.expire, database, stockroom))
-    service.every("replenish", 2.0, partial(jobs.replenish, database, supply))
+    service.every("expire", 2.0, partial(jobs.expire, database, stockroom))
+    service.every("replenish", 5.0, partial(jobs.replenish, database, supply))
+    service.every("forget", 3600.0, partial(jobs.forget, database))
     service.offer(
         api.reservations(database, stockroom),
         api.shelves(database, supply, IdempotencyKeys()),

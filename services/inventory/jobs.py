@@ -1,8 +1,16 @@
 """What inventory does by the clock. Each job is safe beside itself in other processes: rows in work are skipped."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 from chassis.database import Database
+from chassis.idempotency import IdempotencyKeys
+from chassis.inbox import Inbox
 from inventory.stockroom import Stockroom
 from inventory.supply import Supply
+
+_KEPT: Final = timedelta(days=8)
+"""Longer than the stream keeps messages."""
 
 
 async def expire(database: Database, stockroom: Stockroom) -> None:
@@ -24,3 +32,11 @@ async def replenish(database: Database, supply: Supply) -> None:
     for sku, warehouse in scarce:
         async with database.transaction() as session:
             await supply.buy(session, sku, warehouse)
+
+
+async def forget(database: Database) -> None:
+    """Forget which events were handled, once the broker can't send them again, and keys of that age."""
+    before = datetime.now(UTC) - _KEPT
+    async with database.transaction() as session:
+        await Inbox().forget(session, before)
+        await IdempotencyKeys().forget(session, before)

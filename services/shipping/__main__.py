@@ -62,9 +62,9 @@ def main() -> None:
 
     service.consume(CONSUMER, [events.subject(name) for name in EVENT_TYPES], reactions.react)
     service.background("dispatch", dispatch.run)
-    service.every("track", 1.0, rounds.track)
-    service.every("withdraw", 1.0, rounds.withdraw)
-    service.offer(api.shipments(database, fleet), api.simulation(books, fleet), endpoints.identity(settings))
+    service.every("rounds", 2.0, rounds.make)
+    service.every("forget", 3600.0, rounds.forget)
+    service.offer(api.shipments(database, fleet, office), api.simulation(books, fleet), endpoints.identity(settings))
     service.run()
 
 

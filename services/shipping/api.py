@@ -1,4 +1,4 @@
-"""Shipping over HTTP: to look at. What is to be shipped comes by events."""
+"""Shipping over HTTP: to look at, and to take back. What is to be shipped comes by events."""
 
 from typing import Annotated
 
@@ -9,6 +9,8 @@ from chassis.problems import Problem
 from shipping import invariants, store
 from shipping.carriers.books import DatabaseBooks
 from shipping.carriers.fleet import Fleet
+from shipping.domain.shipment import TooLateError
+from shipping.office import Office
 from shipping.views import (
     CarrierName,
     ConditionsRequest,
@@ -24,7 +26,7 @@ from shipping.views import (
 )
 
 
-def shipments(database: Database, fleet: Fleet) -> APIRouter:
+def shipments(database: Database, fleet: Fleet, office: Office) -> APIRouter:
     """Routes of shipments."""
     routes = APIRouter(tags=["shipments"])
 
@@ -36,6 +38,17 @@ def shipments(database: Database, fleet: Fleet) -> APIRouter:
         if found is None:
             raise Problem(404, f"Nobody has asked for a shipment of the order {order_id}.", kind="unknown-shipment")
         return ShipmentView.of(found)
+
+    @routes.delete("/v1/shipments/{order_id}", status_code=204)
+    async def withdraw(order_id: Annotated[OrderId, Path()]) -> None:
+        """Take a shipment back, for good, before its order is cancelled and refunded: a request that comes later is
+        refused. 409 once the carrier has the parcel: then the order can't be cancelled any more.
+        """
+        try:
+            async with database.transaction() as session:
+                await office.learn(session, order_id, lambda shipment: shipment.withdrawn("the order is cancelled"))
+        except TooLateError as error:
+            raise Problem(409, f"{error}.", kind="too-late", title="Too late") from error
 
     @routes.get("/v1/tracking/{code}")
     async def track(code: Annotated[TrackingCode, Path()]) -> TrackingView:

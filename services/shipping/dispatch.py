@@ -28,7 +28,9 @@ from shipping.store import Record
 _log = logging.getLogger(__name__)
 
 LEASE: Final = timedelta(seconds=6)
-_LOOK: Final = 0.2
+_SOON: Final = 0.2
+_SELDOM: Final = 2.0
+"""Seconds between looks at the table while there is something to do, and when there has been nothing for a while."""
 _PROLONG: Final = 1.5
 _FIRST_WAIT: Final = 0.5
 
@@ -52,6 +54,7 @@ class Dispatch:
         self._limits = limits
         self._now = office.now
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._pause = _SOON
         self._stir = asyncio.Event()
 
     def stir(self) -> None:
@@ -78,6 +81,7 @@ class Dispatch:
             return
         async with self._database.transaction() as session:
             records = await store.claim(session, [Status.REQUESTED], now=self._now(), lease=LEASE, limit=free)
+        self._pause = _SOON if records else min(_SELDOM, 2 * self._pause)
         for record in records:
             order_id = record.shipment.order_id
             task = asyncio.create_task(self._survive(self._book(record)), name=f"book {order_id}")
@@ -130,6 +134,6 @@ class Dispatch:
 
     async def _stirred(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(self._pause):
                 await self._stir.wait()
         self._stir.clear()

@@ -37,8 +37,10 @@ class Office:
         self._carriers = tuple(carriers)
         self.now = now
 
-    async def learn(self, session: AsyncSession, order_id: str, change: Change, *, cause: Envelope) -> Shipment:
-        """A message has come about an order, which may be the first that is heard of it."""
+    async def learn(
+        self, session: AsyncSession, order_id: str, change: Change, *, cause: Envelope | None = None
+    ) -> Shipment:
+        """Something is heard about an order, which may be the first of it."""
         now = self.now()
         record = await store.open_record(session, Shipment(new_id(), order_id), now=now)
         return await self._change(session, replace(record, cause=record.cause or cause), change(record.shipment))

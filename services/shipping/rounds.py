@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from chassis.database import Database
+from chassis.inbox import Inbox
 from chassis.problems import Problem
 from chassis.retry import wait_before
 from shipping import store
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 _BATCH: Final = 200
 _LEASE: Final = timedelta(seconds=15)
+_HANDLED_KEPT: Final = timedelta(days=8)
+"""Longer than the stream keeps messages."""
 
 _CHANGES: Final[dict[Progress, tuple[Change, ...]]] = {
     Progress.BOOKED: (),
@@ -31,7 +34,7 @@ _CHANGES: Final[dict[Progress, tuple[Change, ...]]] = {
 
 
 class Rounds:
-    """Two jobs, each safe beside itself: what is taken on is leased."""
+    """A job that is safe beside itself: what is taken on is leased."""
 
     def __init__(self, *, database: Database, office: Office, fleet: Fleet) -> None:
         self._database = database
@@ -39,24 +42,26 @@ class Rounds:
         self._fleet = fleet
         self._now = office.now
 
-    async def track(self) -> None:
-        """Ask for news of all parcels of which there should be some: one question a carrier, all carriers at once."""
+    async def make(self) -> None:
+        """Take on what is due, and ask all carriers at once."""
         under_way = [Status.BOOKED, Status.DISPATCHED]
         async with self._database.transaction() as session:
             due = await store.claim(session, under_way, now=self._now(), lease=_LEASE, limit=_BATCH)
+            unwanted = await store.claim_withdrawals(session, now=self._now(), lease=_LEASE, limit=_BATCH)
         by_carrier: dict[str, dict[str, str]] = defaultdict(dict)
         for shipment in (record.shipment for record in due):
             if shipment.carrier is not None and shipment.tracking_code is not None:
                 by_carrier[shipment.carrier][shipment.tracking_code] = shipment.order_id
-        await asyncio.gather(*(self._ask(carrier, codes) for carrier, codes in by_carrier.items()))
+        questions = (self._ask(carrier, codes) for carrier, codes in by_carrier.items())
+        await asyncio.gather(*questions, *(self._withdraw(one) for one in unwanted))
 
-    async def withdraw(self) -> None:
-        """Tell carriers to let go, again and again until they have."""
+    async def forget(self) -> None:
+        """Forget which events were handled, once the broker can't send them again."""
         async with self._database.transaction() as session:
-            due = await store.claim_withdrawals(session, now=self._now(), lease=_LEASE, limit=_BATCH)
-        await asyncio.gather(*(self._withdraw(one) for one in due))
+            await Inbox().forget(session, self._now() - _HANDLED_KEPT)
 
     async def _ask(self, carrier: str, codes: dict[str, str]) -> None:
+        """Ask for news of all its parcels in one question."""
         try:
             news = await self._fleet.get(carrier).track(codes)
         except (OSError, Problem) as failure:
@@ -70,6 +75,7 @@ class Rounds:
             await self._office.follow(session, order_id, _CHANGES[news.progress], look_at=news.look_at)
 
     async def _withdraw(self, one: Withdrawal) -> None:
+        """Tell a carrier to let go, again and again until it has."""
         due_at = None
         try:
             await self._fleet.get(one.carrier).withdraw(one.reference)

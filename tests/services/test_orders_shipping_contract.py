@@ -118,7 +118,7 @@ class Shipping:
         await self._reactions.react(asked)
 
         async def all_told() -> bool:
-            await self._rounds.track()
+            await self._rounds.make()
             return len(await self.told()) >= count
 
         await eventually(all_told, within=10)

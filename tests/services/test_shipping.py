@@ -217,6 +217,18 @@ def test_a_cancellation_that_overtakes_the_request_counts(shipping: httpx.Client
     assert shipment(shipping, order)["status"] == "cancelled"
 
 
+def test_what_is_withdrawn_is_never_shipped_and_what_a_carrier_has_is_not_withdrawn(
+    shipping: httpx.Client, data: DataServices
+) -> None:
+    early, late = new_order(), new_order()
+    assert shipping.delete(f"/v1/shipments/{early}").status_code == 204
+    publish(data.broker_url, [requested(early), requested(late)])
+    await_status(shipping, late, "dispatched")
+    assert shipment(shipping, early)["status"] == "cancelled"
+    answer = shipping.delete(f"/v1/shipments/{late}")
+    assert (answer.status_code, answer.json()["title"]) == (409, "Too late")
+
+
 def test_a_process_that_is_killed_while_a_carrier_thinks_books_once_all_the_same(
     shipping: httpx.Client, data: DataServices
 ) -> None:

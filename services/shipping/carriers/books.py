@@ -1,8 +1,10 @@
 """The simulated carriers' books in the database, so that all processes of shipping meet the same carriers."""
 
+import math
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, delete, select, update
 
@@ -10,17 +12,27 @@ from chassis.database import Database, insert_if_absent
 from shipping.carriers.simulated import Conditions, Entry
 from shipping.tables import carrier_conditions, carrier_parcels
 
+_KNOWN_FOR: Final = 1.0
+
 
 class DatabaseBooks:
-    """Books and conditions of all carriers. ``usual`` is how one does that was told nothing."""
+    """Books and conditions of all carriers. ``usual`` is how one does that was told nothing.
+
+    What carriers were told counts within a second in all processes, and at once in the one that tells them.
+    """
 
     def __init__(self, database: Database, usual: Conditions) -> None:
         self._database = database
         self._usual = usual
+        self._known: Mapping[str, Conditions] = {}
+        self._known_until = -math.inf
 
     async def conditions(self, carrier: str) -> Conditions:
         """How a carrier does now."""
-        return (await self.all_conditions()).get(carrier, self._usual)
+        if time.monotonic() >= self._known_until:
+            self._known = await self.all_conditions()
+            self._known_until = time.monotonic() + _KNOWN_FOR
+        return self._known.get(carrier, self._usual)
 
     async def all_conditions(self) -> Mapping[str, Conditions]:
         """How those do that were told something."""
@@ -33,6 +45,7 @@ class DatabaseBooks:
         async with self._database.transaction() as session:
             await session.execute(delete(carrier_conditions).where(carrier_conditions.c.carrier == carrier))
             await insert_if_absent(session, carrier_conditions, carrier=carrier, **asdict(conditions))
+        self._known_until = -math.inf
 
     async def enter(self, carrier: str, reference: str, entry: Entry) -> Entry:
         """Write a parcel down; where the reference is known already, give what stands there."""

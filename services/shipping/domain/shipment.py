@@ -18,7 +18,7 @@ class ShippingError(Exception):
 
 
 class TooLateError(ShippingError):
-    """The parcel has arrived already."""
+    """The parcel has arrived, or is under way."""
 
 
 class Status(StrEnum):
@@ -105,6 +105,12 @@ class Shipment:
         if self.status in (Status.FAILED, Status.CANCELLED):
             return self
         return replace(self, status=Status.CANCELLED, reason=reason)
+
+    def withdrawn(self, reason: str) -> "Shipment":
+        """Orders wants it back before it cancels the order. Raises ``TooLateError`` once the carrier has the parcel."""
+        if self.status is Status.DISPATCHED:
+            raise TooLateError(f"the carrier has the parcel of {self.order_id} already")
+        return self.cancelled(reason)
 
     def booked(self, carrier: str, tracking_code: str) -> "Shipment":
         """A carrier took it."""

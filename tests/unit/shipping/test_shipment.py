@@ -101,6 +101,14 @@ def test_a_parcel_is_called_back_until_it_has_arrived() -> None:
         under_way.delivered().cancelled("too late")
 
 
+def test_a_shipment_is_withdrawn_until_the_carrier_has_it() -> None:
+    assert Shipment("s-1", "o-1").withdrawn("cancelled").status is Status.CANCELLED
+    assert told([requested, booked]).withdrawn("cancelled").status is Status.CANCELLED
+    for late in (told([requested, booked, Shipment.dispatched]), told([requested, *OUTSIDE])):
+        with pytest.raises(TooLateError):
+            late.withdrawn("cancelled")
+
+
 @given(st.sampled_from(["DE", "DK", "FR", "JP"]), st.integers(1, 5000))
 def test_who_is_asked_first_is_the_cheapest_that_goes_there(country: str, units: int) -> None:
     order = ranked(country, units)
