@@ -5,7 +5,7 @@ decides to sample nothing itself, which costs next to nothing. A caller's decisi
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,17 @@ from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
-from opentelemetry.trace import Link, Span, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, SamplingResult
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanKind,
+    StatusCode,
+    TraceState,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.util.types import Attributes
 from starlette.types import Scope
 
 from chassis.events import Envelope
@@ -52,6 +61,7 @@ class Telemetry:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
             self._provider = TracerProvider(resource=resource)
+            self._provider.sampler = _FollowsLinks(self._provider.sampler)
             self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("chassis")
 
@@ -123,6 +133,31 @@ class Telemetry:
     def shutdown(self) -> None:
         """Send what is left. Blocks for as long as the exporter's timeout."""
         self._provider.shutdown()
+
+
+class _FollowsLinks(Sampler):
+    """A trace that begins with an event is kept when the one is in which it happened: all of a click, or nothing."""
+
+    def __init__(self, otherwise: Sampler) -> None:
+        self._otherwise = otherwise
+
+    def should_sample(  # noqa: PLR0913, PLR0917 - as the SDK calls it
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        decides = self._otherwise
+        if links and not get_current_span(parent_context).get_span_context().is_valid:
+            decides = ALWAYS_ON if any(link.context.trace_flags.sampled for link in links) else ALWAYS_OFF
+        return decides.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        return f"FollowsLinks({self._otherwise.get_description()})"
 
 
 def _link(envelope: Envelope) -> list[Link]:

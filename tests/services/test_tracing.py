@@ -1,70 +1,42 @@
-"""With a collector, one order is one trace through all services; without one nothing leaves the process."""
+"""With a collector, a request is one trace through all services, and what follows by events is linked to it."""
 
+import json
+import logging
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from sqlalchemy import text
 
-from chassis.local import shop
+from chassis.broker import Broker
+from chassis.database import Database
+from chassis.events import Envelope, event
+from chassis.logs import JsonFormatter
+from chassis.settings import Settings
+from support.awaiting import eventually as soon
+from support.collector import Collector, collecting
+from support.messaging import Worker, a_nats
+from support.processes import Start
 from support.waiting import eventually
 
 SERVER, CLIENT = Span.SpanKind.SPAN_KIND_SERVER, Span.SpanKind.SPAN_KIND_CLIENT
-
-
-class Collector(ThreadingHTTPServer):
-    """Takes spans over OTLP/HTTP and keeps them, with the service that they are of."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.spans: list[tuple[str, Span]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        assert self.path == "/v1/traces"
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            [service] = [a.value.string_value for a in resource.resource.attributes if a.key == "service.name"]
-            self.server.spans += [(service, span) for scope in resource.scope_spans for span in scope.spans]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Stay silent."""
+PRODUCER, CONSUMER = Span.SpanKind.SPAN_KIND_PRODUCER, Span.SpanKind.SPAN_KIND_CONSUMER
 
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with collecting() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
-def test_an_order_is_one_trace_from_the_gateway_to_the_catalog(collector: Collector) -> None:
-    environment = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
-    }
-    with shop(env=environment, quiet=True) as processes:
-        url = processes["gateway"].url
-        order = {"customer": "ada", "items": [{"sku": "rope-01", "quantity": 1}]}
-        assert httpx.get(url + "/readyz").is_success
-        assert httpx.post(url + "/api/v1/orders", json=order).status_code == 201
-        eventually(lambda: len(collector.spans) >= 5, within=10, every=0.05)
+def test_a_request_is_one_trace_from_the_gateway_to_the_catalog(collector: Collector, start: Start) -> None:
+    catalog = start("catalog", **collector.environment)
+    gateway = start("gateway", CATALOG_URL=catalog.url, **collector.environment)
+    assert httpx.get(gateway.url + "/readyz").is_success
+    assert httpx.get(gateway.url + "/api/v1/catalog/rope-01").is_success
+    eventually(lambda: len(collector.spans) >= 3, within=20, every=0.05)
 
     assert len({span.trace_id for _, span in collector.spans}) == 1, "health has no traces"
     by_id = {span.span_id: (service, span) for service, span in collector.spans}
@@ -76,12 +48,70 @@ def test_an_order_is_one_trace_from_the_gateway_to_the_catalog(collector: Collec
     assert [(service, span.kind) for service, span in reversed(chain)] == [
         ("gateway", SERVER),
         ("gateway", CLIENT),
-        ("orders", SERVER),
-        ("orders", CLIENT),
         ("catalog", SERVER),
     ]
     assert [span.name for _, span in chain if span.kind == SERVER] == [
-        "GET /v1/products",
-        "POST /v1/orders",
-        "POST /api/v1/orders",
+        "GET /v1/products/{sku}",
+        "GET /api/v1/catalog/{sku}",
     ]
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+async def test_what_follows_from_an_event_is_a_trace_of_its_own_linked_to_where_it_happened(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, *, sampled: bool
+) -> None:
+    for name, value in collector.environment.items():
+        monkeypatch.setenv(name, value)
+    logged: list[str] = []
+    database = Database(None)
+    with a_nats() as nats:
+        worker = Worker(nats)
+        worker.telemetry.instrument_database(database.engine)
+        await worker.broker.open()
+
+        async def ship(envelope: Envelope) -> None:
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 42"))
+            logged.append(_as_logged("shipped"))
+            await worker.keep(envelope)
+
+        happened = await _place(worker.broker, worker, sampled=sampled)
+        async with worker.consuming(ship):
+            await soon(lambda: worker.handled, within=10)
+        await worker.broker.close()
+    await database.close()
+    worker.telemetry.shutdown()
+
+    assert json.loads(logged[0])["requestId"] == happened.metadata.correlation_id
+    spans = {span.name: span for _, span in collector.spans}
+    if not sampled:
+        assert spans == {}, "all of what a click led to, or nothing"
+        return
+    request, publish, process = spans["POST"], spans["publish ShipmentFailed"], spans["process ShipmentFailed"]
+    [statement] = [span for name, span in spans.items() if name.startswith("SELECT")]
+    assert (publish.kind, process.kind) == (PRODUCER, CONSUMER)
+    for linked in (publish, process):
+        assert [(link.trace_id, link.span_id) for link in linked.links] == [(request.trace_id, request.span_id)]
+    assert not process.parent_span_id
+    assert process.trace_id != request.trace_id
+    assert (statement.trace_id, statement.parent_span_id) == (process.trace_id, process.span_id)
+    assert json.loads(logged[0])["traceId"] == process.trace_id.hex()
+
+
+async def _place(broker: Broker, worker: Worker, *, sampled: bool) -> Envelope:
+    """A request in which something happens, and what a relay does some time later."""
+    caller = f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0{int(sampled)}"
+    scope = {"type": "http", "method": "POST", "scheme": "http", "path": "/v1/orders"}
+    token = attach(Context())
+    span = worker.telemetry.begin_request(scope, {"traceparent": caller})
+    happened = event("ShipmentFailed", {"orderId": "o-1", "shipmentId": "s-1", "reason": "no carrier"})
+    span.end()
+    detach(token)
+    await broker.session()
+    await broker.publish(happened)
+    return happened
+
+
+def _as_logged(message: str) -> str:
+    settings = Settings(SEATRIAL_SERVICE="orders")
+    return JsonFormatter(settings).format(logging.LogRecord("test", logging.INFO, "", 0, message, None, None))
