@@ -17,9 +17,11 @@ from chassis.events import Envelope
 from chassis.inbox import Inbox
 from payments.charging import Charged, Charging
 from payments.deciding import decide
+from payments.domain.charge import Charge
 from payments.domain.errors import PaymentError
 from payments.domain.money import Money
 from payments.origin import Origin
+from payments.store import accounts
 from payments.store.tables import known_orders
 
 CONSUMER: Final = "orders"
@@ -37,33 +39,31 @@ class Choreography:
 
     async def react(self, envelope: Envelope) -> None:
         """React to an event. The bank is asked afterwards: what is written is enough to go on from after a crash."""
+        if envelope.payload.get("saga") != _CHOREOGRAPHED and envelope.event_type != "OrderCancelled":
+            return  # orders asks for what it wants
         try:
-            await decide(self._database, lambda session: self._once(session, envelope))
-            await self._charging.pursue(envelope.payload["orderId"])
+            charge = await decide(self._database, lambda session: self._once(session, envelope))
+            if charge is not None and charge.open:
+                await self._charging.pursue(charge.order)
         except PaymentError as error:
             raise Poison(str(error)) from error
 
-    async def _once(self, session: AsyncSession, envelope: Envelope) -> None:
+    async def _once(self, session: AsyncSession, envelope: Envelope) -> Charge | None:
+        """What became of the charge, where the event has an effect on one."""
+        payload, origin = envelope.payload, Origin.of_event(envelope)
         if not await self._inbox.first_time(session, envelope, CONSUMER):
-            return
-        payload = envelope.payload
-        order, choreographed = payload["orderId"], payload.get("saga") == _CHOREOGRAPHED
+            return await accounts.charge(session, payload["orderId"])
         match envelope.event_type:
-            case "OrderPlaced" if choreographed:
-                told = {
-                    "customer": payload["customer"],
-                    "amount": payload["total"]["amount"],
-                    "currency": payload["total"]["currency"],
-                }
-                await self._learn(session, envelope, told)
-            case "StockReserved" if choreographed:
-                await self._learn(session, envelope, {"reserved": 1})
-            case "ShipmentFailed" if choreographed:
-                await self._charging.intend_refund(session, order, payload["reason"], Origin.of_event(envelope))
-            case "OrderCancelled":
-                await self._charging.intend_refund(session, order, payload["reason"], Origin.of_event(envelope))
+            case "OrderPlaced":
+                total = payload["total"]
+                told = {"customer": payload["customer"], "amount": total["amount"], "currency": total["currency"]}
+                return await self._learn(session, envelope, told)
+            case "StockReserved":
+                return await self._learn(session, envelope, {"reserved": 1})
+            case _:
+                return await self._charging.intend_refund(session, payload["orderId"], payload["reason"], origin)
 
-    async def _learn(self, session: AsyncSession, envelope: Envelope, told: dict[str, Any]) -> None:
+    async def _learn(self, session: AsyncSession, envelope: Envelope, told: dict[str, Any]) -> Charge | None:
         """Keep what an event tells about an order, and charge it once all is known."""
         order = envelope.payload["orderId"]
         await insert_if_absent(session, known_orders, order_id=order, reserved=0, seen_at=envelope.timestamp)
@@ -71,8 +71,9 @@ class Choreography:
         await session.execute(change)
         query = select(known_orders).where(known_orders.c.order_id == order)
         known = (await session.execute(query)).mappings().one()
-        if known["reserved"] and known["customer"] is not None:
-            await self._charging.intend(session, _charge(known), Origin.of_event(envelope))
+        if not known["reserved"] or known["customer"] is None:
+            return None
+        return await self._charging.intend(session, _charge(known), Origin.of_event(envelope))
 
 
 def _charge(known: RowMapping) -> Charged:

@@ -11,31 +11,37 @@ import os
 import sys
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Database
+from chassis.database import Database, insert_if_absent
 from payments.domain import account as accounts
 from payments.domain.account import Account
 from payments.store import event_store
 from payments.store.tables import balances, projected, streams
 
-_AT_ONCE: Final = 200
+AT_ONCE: Final = 200
 
 
 async def catch_up(session: AsyncSession) -> int:
-    """Take in what has happened to some of the accounts that have grown; how many."""
+    """Take in what has happened to some of the accounts that have grown; how many.
+
+    Writers never wait for it: it locks its own rows, not the streams' heads.
+    """
     grown = (
-        select(streams.c.id, func.coalesce(projected.c.version, 0))
+        select(streams.c.id)
         .outerjoin(projected, projected.c.stream == streams.c.id)
         .where(streams.c.id.startswith(accounts.PREFIX), streams.c.version > func.coalesce(projected.c.version, 0))
         .order_by(streams.c.id)
-        .limit(_AT_ONCE)
-        .with_for_update(of=streams, skip_locked=True)
+        .limit(AT_ONCE)
     )
-    found = (await session.execute(grown)).all()
-    for stream, version in found:
-        await _take_in(session, stream, version)
+    found = (await session.scalars(grown)).all()
+    for stream in found:
+        await insert_if_absent(session, projected, stream=stream, version=0)
+        mine = select(projected.c.version).where(projected.c.stream == stream).with_for_update(skip_locked=True)
+        version = await session.scalar(mine)
+        if version is not None:
+            await _take_in(session, stream, version)
     return len(found)
 
 
@@ -56,10 +62,11 @@ async def _take_in(session: AsyncSession, stream: str, version: int) -> None:
     tail = await event_store.load(session, stream, after=version)
     now = before.after(one.event for one in tail)
     await session.execute(delete(balances).where(balances.c.account == name))
-    await session.execute(delete(projected).where(projected.c.stream == stream))
     rows = [{"account": name, "currency": currency, "balance": amount} for currency, amount in now.balances.items()]
-    await session.execute(insert(balances), rows)
-    await session.execute(insert(projected).values(stream=stream, version=now.version))
+    if rows:
+        await session.execute(insert(balances), rows)
+    reached = update(projected).where(projected.c.stream == stream)
+    await session.execute(reached.values(version=now.version))
 
 
 async def owing(session: AsyncSession, *, limit: int) -> list[tuple[str, int, str]]:

@@ -39,8 +39,10 @@ class Upkeep:
 
     async def project(self) -> None:
         """Bring the projection up to date."""
-        async with self._database.transaction() as session:
-            await projection.catch_up(session)
+        taken = projection.AT_ONCE
+        while taken == projection.AT_ONCE:
+            async with self._database.transaction() as session:
+                taken = await projection.catch_up(session)
 
     async def remind(self) -> None:
         """Tell of invoices that are overdue, and show how much the bank is behind."""

@@ -14,12 +14,11 @@ from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from payments.domain.errors import PaymentError
 from payments.domain.events import Event, read
 from payments.store.tables import events, streams
 
 
-class ConflictError(PaymentError):
+class ConflictError(Exception):
     """Somebody else has written to the stream since it was read: read it again and decide anew."""
 
 
