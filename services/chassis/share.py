@@ -1,8 +1,9 @@
 """How much of the work that doesn't come by request this pod does: messages, relays, schedules.
 
 The mesh routes requests by weight; nobody routes the rest. So the operator writes on each pod what its revision is
-(``seatrial.dev/role``), the percent that it shall have (``seatrial.dev/weight``) and how many pods share it
-(``seatrial.dev/peers``). The kubelet keeps a file of it current in the pod, and this is read anew once a second.
+(``seatrial.dev/role``), the percent of all work that this shall do (``seatrial.dev/share``), by how many pods
+(``seatrial.dev/peers``), and the percent of what it could do that this pod shall do (``seatrial.dev/weight``). The
+kubelet keeps a file of it current in the pod, and this is read anew once a second.
 
 The stable revision takes what is left over: it isn't held back, so that no message waits for a canary that has died.
 Any other takes its share and not more; at weight 0 it touches nothing.
@@ -14,23 +15,24 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 _log = logging.getLogger(__name__)
 
 ANNOTATIONS: Final = Path("/etc/seatrial/pod/annotations")
-_LINE: Final = re.compile(r'seatrial\.dev/(role|weight|peers)="([^"]*)"')
+_LINE: Final = re.compile(r'seatrial\.dev/(role|weight|share|peers)="([^"]*)"')
 _READ_EVERY: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one pod is told. ``weight`` is from 0 to 1 and of the whole revision."""
+    """What one pod is told: of what it could do and, as ``share`` of its revision, of all work. Both from 0 to 1."""
 
     role: str = "stable"
     weight: float = 1.0
+    share: float = 1.0
     peers: int = 1
 
     @classmethod
@@ -40,20 +42,26 @@ class Part:
         Raises ``ValueError`` for numbers that are none.
         """
         told = dict(_LINE.findall(text))
-        weight = float(told.get("weight", "100"))
-        if not 0 <= weight <= 100:
-            raise ValueError(f"weight {weight:g} is not a percentage")
-        return cls(told.get("role", "stable"), weight / 100, max(1, int(told.get("peers", "1"))))
+        weight = _percent(told.get("weight", "100"))
+        share = _percent(told["share"]) if "share" in told else weight
+        return cls(told.get("role", "stable"), weight, share, max(1, int(told.get("peers", "1"))))
 
     @property
     def held_back(self) -> bool:
         """Whether this pod must leave work to others that it could do."""
-        return self.weight == 0 or (self.role != "stable" and self.weight < 1)
+        return self.weight == 0 or (self.role != "stable" and self.share < 1)
 
     @property
     def of_all(self) -> float:
         """The part of all work that is this pod's, from 0 to 1."""
-        return self.weight / self.peers
+        return self.share / self.peers
+
+
+def _percent(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 100:
+        raise ValueError(f"{number:g} is not a percentage")
+    return number / 100
 
 
 class Share:
@@ -81,7 +89,7 @@ class Share:
         return self._part
 
     def weight(self) -> float:
-        """The weight of this pod's revision, from 0 to 1."""
+        """How much of what it could do this pod shall do, from 0 to 1."""
         return self.part.weight
 
     def idle(self) -> bool:
@@ -102,7 +110,7 @@ class Share:
             _log.warning("the pod's share can't be read", extra={"file": str(self._path), "cause": str(error)})
             return
         if part != self._part:
-            _log.info("share of the work", extra={"role": part.role, "weight": part.weight, "peers": part.peers})
+            _log.info("share of the work", extra=asdict(part))
         self._part = part
 
 

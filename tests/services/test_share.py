@@ -36,7 +36,7 @@ class Pod:
 
     def told(self, role: str, weight: int, peers: int = 1) -> None:
         """Write the file as the kubelet does."""
-        lines = {"kubernetes.io/config.source": "api", "role": role, "weight": weight, "peers": peers}
+        lines = {"kubernetes.io/config.source": "api", "role": role, "weight": weight, "share": weight, "peers": peers}
         told = (f'{key if "/" in key else f"seatrial.dev/{key}"}="{value}"' for key, value in lines.items())
         self._file.write_text("\n".join(told), encoding="utf-8")
 

@@ -28,6 +28,8 @@ ANNOTATION_FENCING = f"{GROUP}/fencing"  # number of the Lease's holder that wro
 ANNOTATION_RESTART = f"{GROUP}/restart"
 ANNOTATION_ROLE = f"{GROUP}/role"  # on a pod: of its revision now
 ANNOTATION_WEIGHT = f"{GROUP}/weight"  # on a pod: percent of the work it could do that it shall do
+ANNOTATION_SHARE = f"{GROUP}/share"  # on a pod: percent of all work that its revision shall do
+ANNOTATION_PEERS = f"{GROUP}/peers"  # on a pod: pods of its revision, itself among them
 ANNOTATION_VERB = f"{GROUP}/verb"  # on a Revision: what shall be done with it, once
 FINALIZER = f"{GROUP}/rollout"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.api.names import ANNOTATION_ROLE, ANNOTATION_WEIGHT
+from seatrial.api.names import ANNOTATION_PEERS, ANNOTATION_ROLE, ANNOTATION_SHARE, ANNOTATION_WEIGHT
 
 Object = dict[str, Any]
 
@@ -20,7 +20,7 @@ _META = (
     "creationTimestamp",
     "deletionTimestamp",
 )
-_TOLD = frozenset({ANNOTATION_ROLE, ANNOTATION_WEIGHT})
+_TOLD = frozenset({ANNOTATION_ROLE, ANNOTATION_WEIGHT, ANNOTATION_SHARE, ANNOTATION_PEERS})
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 

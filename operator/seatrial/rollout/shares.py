@@ -15,8 +15,11 @@ def shares(world: World, decision: Decision, whole: int) -> dict[int, PodShare]:
     """
     wanted = {n: max(decision.scales.get(n, 0), world.pods_of(n).wanted) for n in decision.statuses}
     roles = {decision.stable: "stable", decision.canary: "canary"}
+    weights = {number: decision.routing.weights.get(number, 0) for number in wanted}
     return {
-        number: PodShare(roles.get(number, "kept"), _each(decision.routing.weights.get(number, 0), whole, pods))
+        number: PodShare(
+            roles.get(number, "kept"), _each(weights[number], whole, pods), share=weights[number], peers=pods
+        )
         for number, pods in wanted.items()
     }
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from seatrial.api.meshservice import MeshService
-from seatrial.api.names import ANNOTATION_ROLE, ANNOTATION_WEIGHT
+from seatrial.api.names import ANNOTATION_PEERS, ANNOTATION_ROLE, ANNOTATION_SHARE, ANNOTATION_WEIGHT
 from seatrial.api.revision import Evidence, Revision, RevisionStatus
 
 Migration = Literal["running", "done", "failed"]
@@ -188,16 +188,22 @@ class World:
 class PodShare:
     """What a pod is told of its revision: `role` is stable, canary or kept, `weight` its part of what it could do.
 
-    In percent; a pod that has none takes no work that doesn't come by request.
+    In percent; a pod that has none takes no work that doesn't come by request. Who counts what all have taken needs
+    another figure, and is told it too: the `share` of all work that the whole revision shall do, by so many `peers`.
     """
 
     role: str
     weight: int = 0
+    share: int = field(default=0, compare=False)
+    peers: int = field(default=0, compare=False)
 
     @property
     def annotations(self) -> dict[str, str]:
         """As the pod's downward API shows it."""
-        return {ANNOTATION_ROLE: self.role, ANNOTATION_WEIGHT: str(self.weight)}
+        told = {ANNOTATION_ROLE: self.role, ANNOTATION_WEIGHT: str(self.weight)}
+        if self.peers:
+            told |= {ANNOTATION_SHARE: str(self.share), ANNOTATION_PEERS: str(self.peers)}
+        return told
 
 
 @dataclass(frozen=True)

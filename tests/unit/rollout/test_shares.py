@@ -36,6 +36,13 @@ def test_a_canary_with_fewer_pods_works_each_of_them_harder() -> None:
     sea.until(Phase.SHIFTING, 2)
     assert sea.pods[2].wanted == 1  # of 4, for the 10 % that it has and the 25 % that come next
     assert told(sea) == {1: PodShare("stable", 90), 2: PodShare("canary", 40)}
+    assert [(share.share, share.peers) for share in told(sea).values()] == [(90, 4), (10, 1)]
+    assert told(sea)[2].annotations == {
+        "seatrial.dev/role": "canary",
+        "seatrial.dev/weight": "40",
+        "seatrial.dev/share": "10",
+        "seatrial.dev/peers": "1",
+    }
 
 
 def test_a_revision_that_is_taken_back_has_no_share_from_that_moment_on() -> None:
