@@ -51,7 +51,12 @@ def test_each_call_is_allowed_by_the_one_who_is_called() -> None:
     calls = {(name, call.service) for name, one in shop.items() for call in one.spec.security.calls}
     callers = {(caller.service, name) for name, one in shop.items() for caller in one.spec.security.callers}
     calls = {(caller, called) for caller, called in calls if called in shop}
-    assert {called for caller, called in calls if caller == "orders"} == {"catalog", "inventory", "payments"}
+    assert {called for caller, called in calls if caller == "orders"} == {
+        "catalog",
+        "inventory",
+        "payments",
+        "shipping",
+    }
     assert callers == calls | {(None, "gateway")}, "the ingress gateway calls the gateway alone"
     assert [caller for caller, called in calls if called == "bank"] == ["payments"]
 
