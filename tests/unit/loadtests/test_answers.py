@@ -97,7 +97,7 @@ def test_an_order_is_accepted_while_it_is_pending_or_confirmed_and_not_when_it_i
     read = answers.accepted("ada", [{"sku": "rope-01", "quantity": 2}])
     for status in ("pending", "confirmed"):
         assert read(answer(order(status=status), status=201)) == PLACED
-    with pytest.raises(WrongAnswer, match="^cancelled"):
+    with pytest.raises(WrongAnswer, match=r"^cancelled"):
         read(answer(order(status="cancelled", reason="no stock"), status=201))
     with pytest.raises(WrongAnswer, match="somebody else"):
         read(answer(order(status="pending", customer="eve"), status=201))
