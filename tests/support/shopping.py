@@ -31,6 +31,8 @@ _DATABASES = ("orders", "inventory", "payments", "shipping", "notifications")
 _ENDED = frozenset({"delivered", "cancelled"})
 BUYERS = 4
 _STALLED = 300.0
+_PARCELS_WITHIN = 120.0
+"""Seconds in which the carriers' rounds bring the last parcel."""
 
 
 @dataclass
@@ -206,13 +208,13 @@ def _kill(running: Shop, kill: Kill) -> None:
     running.restart(kill.part)
 
 
-def came_home(shopping: Shopping, voyage: Voyage) -> None:
-    """Assert that a voyage has cost nothing: each key one order, all ended, every invariant holds, all told once."""
+def came_home(shopping: Shopping, voyage: Voyage, *explained: str) -> None:
+    """Assert that a voyage has cost nothing: each key one order, nothing stuck, every invariant holds, all told once."""
     story = f"seed {voyage.seed}: {[(one.part, one.after) for one in voyage.kills]}"
     orders = list(voyage.orders.values())
     assert len(set(orders)) == len(orders), story
-    shopping.all_ended(orders)
-    shopping.all_holds()
+    shopping.all_holds(*explained)
+    shopping.all_ended(orders, within=_PARCELS_WITHIN)
     placed = shopping.sql("orders", f"SELECT count(*) FROM orders WHERE customer LIKE 'sailor-{voyage.seed}-%'")  # noqa: S608 - a number of ours
     assert int(placed) == len(orders), f"{story}: a key made two orders"
     assert shopping.told_twice() == [], story
