@@ -209,7 +209,7 @@ def _kill(running: Shop, kill: Kill) -> None:
 
 
 def came_home(shopping: Shopping, voyage: Voyage, *explained: str) -> None:
-    """Assert that a voyage has cost nothing: each key one order, nothing stuck, every invariant holds, all told once."""
+    """Assert that a voyage cost nothing: each key one order, nothing stuck, every invariant holds, all told once."""
     story = f"seed {voyage.seed}: {[(one.part, one.after) for one in voyage.kills]}"
     orders = list(voyage.orders.values())
     assert len(set(orders)) == len(orders), story
