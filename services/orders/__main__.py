@@ -8,7 +8,7 @@ from datetime import timedelta
 from chassis import endpoints, migrations
 from chassis.service import Service
 from chassis.settings import load
-from orders.adapters.asking import AskedPayments, AskedStock
+from orders.adapters.asking import AskedParcels, AskedPayments, AskedStock
 from orders.adapters.catalog_prices import CatalogPrices
 from orders.adapters.errands import TaskErrands
 from orders.adapters.sql import SqlStorage
@@ -38,6 +38,9 @@ class Orders:
                 payments=AskedPayments(
                     self.service.upstream("payments", settings.payments_url), timeout=settings.step_timeout
                 ),
+                parcels=AskedParcels(
+                    self.service.upstream("shipping", settings.shipping_url), timeout=settings.step_timeout
+                ),
             ),
             errands=self.errands,
             policy=Policy(step_timeout=timedelta(seconds=settings.step_timeout)),
@@ -46,7 +49,10 @@ class Orders:
     def serve(self, settings: OrdersSettings) -> None:
         """Serve requests and messages, and see to sagas that nobody drives."""
         service, parts = self.service, self.parts
-        service.offer(http.router(parts.ordering, parts.coordinator), endpoints.identity(settings))
+        service.offer(
+            http.router(parts.ordering, parts.coordinator, patience=settings.checkout_patience),
+            endpoints.identity(settings),
+        )
         queue.attach(service.consume, parts.ordering, parts.coordinator)
         upkeep.attach(service.every, parts.ordering, parts.coordinator, service.registry)
         service.background("leases", upkeep.heartbeat(parts.coordinator, self.errands.busy), until="end")

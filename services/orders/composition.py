@@ -19,7 +19,7 @@ from orders.application.ordering import Habits, Ordering
 from orders.domain.discounts import Discounts
 from orders.domain.order import Flow
 from orders.domain.saga import Policy
-from orders.ports.services import Errands, Payments, Prices, Stock
+from orders.ports.services import Errands, Parcels, Payments, Prices, Stock
 from orders.ports.storage import Storage
 
 
@@ -30,6 +30,7 @@ class OrdersSettings(Settings):
     catalog_url: str = Field("http://catalog", description="Base URL of the catalog.")
     inventory_url: str = Field("http://inventory", description="Base URL of inventory.")
     payments_url: str = Field("http://payments", description="Base URL of payments.")
+    shipping_url: str = Field("http://shipping", description="Base URL of shipping.")
     saga: Flow = Flow.ORCHESTRATED
     """The toggle: who leads orders to their end that don't say it themselves. An order keeps what it was made with."""
     checkout_patience: Duration = 2.0
@@ -47,6 +48,7 @@ class Outside:
     prices: Prices
     stock: Stock
     payments: Payments
+    parcels: Parcels
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def compose(  # noqa: PLR0913 - what it is made of
         storage=storage,
         stock=outside.stock,
         payments=outside.payments,
+        parcels=outside.parcels,
         errands=errands,
         clock=clock,
         driver=f"{settings.pod or socket.gethostname()}/{new_id()}",

@@ -10,7 +10,7 @@ from chassis.migrations import migrate
 from orders.application.coordinator import LEASE, Heard
 from orders.application.ordering import TooEarlyError, Wish
 from orders.domain.errors import OrderError, UnknownProductsError, WrongStateError
-from orders.domain.order import Flow, Item, Order, Status
+from orders.domain.order import Flow, Item, Order, Party, Status
 from orders.domain.saga import Action, Done, Refused, SagaStatus, Step, Undone
 from orders.ports.storage import KeyReusedError, SecondOrderError, StaleError, Work
 from support.ordering import CLICK, Clock, Ground, MemoryGround, Pod, Shop, SqlGround
@@ -230,15 +230,39 @@ async def test_a_confirmed_order_is_cancelled_at_once_and_refund_and_release_fol
     pod: Pod, shop: Shop, ground: Ground
 ) -> None:
     order = await confirmed(pod)
-    work = await pod.coordinator.cancel(order.id, "found it cheaper")
-    assert work is not None
-    assert (work.order.status, work.order.reason) == (Status.CANCELLED, "found it cheaper")
-    await pod.errands.all()
-    assert shop.calls[-2:] == ["refund", "release"]
+    cancelled = await pod.coordinator.cancel(order.id, "found it cheaper", patience=5)
+    assert cancelled is not None
+    assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "found it cheaper")
+    assert shop.calls[-3:] == ["withdraw", "refund", "release"]
     assert (await ground.told())[-1] == "OrderCancelled"
     assert await state(pod, order) == ("cancelled", "compensated")
     with pytest.raises(WrongStateError):
-        await pod.coordinator.cancel(order.id, "again")
+        await pod.coordinator.cancel(order.id, "again", patience=5)
+
+
+async def test_an_order_whose_parcel_has_left_stays_confirmed(pod: Pod, shop: Shop, ground: Ground) -> None:
+    order = await confirmed(pod)
+    shop.says["withdraw"] = "gone"
+    with pytest.raises(WrongStateError, match="a carrier has"):
+        await pod.coordinator.cancel(order.id, "found it cheaper", patience=5)
+    assert await state(pod, order) == ("confirmed", "completed")
+    assert "refund" not in shop.calls
+    assert (await ground.told())[-1] == "OrderConfirmed"
+
+
+async def test_no_money_goes_back_before_the_parcel_is_withdrawn(pod: Pod, shop: Shop) -> None:
+    order = await confirmed(pod)
+    shop.silent("withdraw")
+    cancelled = await pod.coordinator.cancel(order.id, "found it cheaper", patience=5)
+    assert cancelled is not None
+    assert cancelled.status is Status.CONFIRMED, "not yet"
+    assert "refund" not in shop.calls
+    shop.says.clear()
+    await pod.settle(order.id)
+    assert await state(pod, order) == ("cancelled", "compensated")
+    found = await pod.ordering.find(order.id)
+    assert found is not None
+    assert (found.reason, found.cancelled_by) == ("found it cheaper", Party.CUSTOMER)
 
 
 async def test_an_order_that_is_cancelled_while_it_is_paid_is_refunded(
@@ -248,7 +272,7 @@ async def test_an_order_that_is_cancelled_while_it_is_paid_is_refunded(
     shop.says["charge"] = paid = asyncio.Event()
     order = await pod.ordering.place(ROPES, key=None, trail=CLICK)
     await shop.until("charge")
-    await other.coordinator.cancel(order.id, "changed my mind")
+    await other.coordinator.cancel(order.id, "changed my mind", patience=5)
     await other.errands.all()
     assert "refund" not in shop.calls, "who drives it sees to that"
     paid.set()
@@ -261,7 +285,7 @@ async def test_a_parcel_on_its_way_cannot_be_cancelled(pod: Pod, ground: Ground)
     order = await confirmed(pod)
     await pod.ordering.collected(order.id, "m-2")
     with pytest.raises(WrongStateError, match="shipped"):
-        await pod.coordinator.cancel(order.id, "too late")
+        await pod.coordinator.cancel(order.id, "too late", patience=5)
     await pod.ordering.collected(order.id, "m-2")
     await pod.ordering.delivered(order.id, "m-3")
     assert (await ground.told())[-2:] == ["OrderShipped", "OrderDelivered"]
@@ -294,7 +318,7 @@ async def test_a_message_that_comes_twice_counts_once(pod: Pod, ground: Ground) 
 
 async def test_a_message_about_an_unknown_order_is_told(pod: Pod) -> None:
     assert not await pod.coordinator.hear("nobody", Heard("m-1", Done(SHIP)))
-    assert await pod.coordinator.cancel("nobody", "no such order") is None
+    assert await pod.coordinator.cancel("nobody", "no such order", patience=5) is None
     assert await pod.ordering.find("nobody") is None
 
 
@@ -309,7 +333,7 @@ async def test_a_promised_payment_is_waited_for(pod: Pod, shop: Shop, ground: Gr
 async def test_a_refund_that_was_promised_is_not_told_as_done(pod: Pod, shop: Shop) -> None:
     order = await confirmed(pod)
     shop.says["refund"] = "later"
-    await pod.coordinator.cancel(order.id, "found it cheaper")
+    await pod.coordinator.cancel(order.id, "found it cheaper", patience=5)
     await pod.errands.all()
     assert await state(pod, order) == ("cancelled", "compensating")
     await pod.coordinator.hear(order.id, Heard("m-9", Undone(PAY)))
@@ -322,7 +346,7 @@ async def test_a_compensation_that_keeps_failing_goes_to_people_and_on_when_they
 ) -> None:
     order = await confirmed(pod)
     shop.silent("release")
-    await pod.coordinator.cancel(order.id, "found it cheaper")
+    await pod.coordinator.cancel(order.id, "found it cheaper", patience=5)
     await pod.errands.all()
     await pod.settle(order.id)
     assert await state(pod, order) == ("cancelled", "stuck")
@@ -402,7 +426,7 @@ async def test_a_unit_that_was_decided_on_an_older_state_is_refused(pod: Pod, gr
     async with ground.storage.unit() as unit:
         old = await unit.get(order.id)
     assert old is not None
-    await pod.coordinator.cancel(order.id, "changed my mind")
+    await pod.coordinator.cancel(order.id, "changed my mind", patience=5)
     await pod.errands.all()
 
     async def late() -> None:

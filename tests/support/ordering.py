@@ -103,6 +103,9 @@ class Shop:
     async def commit(self, order: Order) -> None:
         await self._asked("commit")
 
+    async def withdraw(self, order: Order) -> bool:
+        return await self._asked("withdraw") != "gone"
+
     async def charge(self, order: Order) -> bool:
         return await self._asked("charge") != "later"
 
@@ -173,7 +176,7 @@ class Pod:
         self.parts: Parts = compose(
             settings,
             storage=ground.storage,
-            outside=Outside(prices=shop, stock=shop, payments=shop),
+            outside=Outside(prices=shop, stock=shop, payments=shop, parcels=shop),
             errands=self.errands,
             policy=Policy(),
             clock=clock,

@@ -161,5 +161,6 @@ def _table(found: Sequence[dict[str, Any]]) -> Table:
         data = saga["data"]
         done, undo = ", ".join(saga["completedSteps"]), ", ".join(data["toUndo"])
         since = saga["updatedAt"][:19].replace("T", " ")
-        table.add_row(saga["sagaId"], saga["type"], saga["status"], done, undo, since, data["reason"] or "")
+        why = data["trouble"] or data["reason"] or ""
+        table.add_row(saga["sagaId"], saga["type"], saga["status"], done, undo, since, why)
     return table

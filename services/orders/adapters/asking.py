@@ -1,4 +1,4 @@
-"""Inventory and payments over HTTP: what their answers mean for a saga.
+"""Inventory, payments and shipping over HTTP: what their answers mean for a saga.
 
 Each call has an idempotency key made of the order and the step, so it can be sent again by whoever takes the saga up.
 Its time is its own: the customer may have gone, and the step goes on.
@@ -73,6 +73,18 @@ class AskedPayments(_Asking):
     async def refund(self, order: Order) -> bool:
         """Give it back, now or later."""
         return await self.ask("POST", f"/v1/charges/{order.id}/refund", order, "refund") != _LATER
+
+
+class AskedParcels(_Asking):
+    """The dispatch, asked by HTTP. Only to withdraw: a shipment is asked for by an event, and nobody waits for it."""
+
+    async def withdraw(self, order: Order) -> bool:
+        """See to it that no parcel leaves."""
+        try:
+            await self.ask("DELETE", f"/v1/shipments/{order.id}", order, "withdraw")
+        except RefusedError:
+            return False
+        return True
 
 
 def _money(money: Money) -> dict[str, Any]:

@@ -118,6 +118,8 @@ def saga_row(saga: Saga) -> dict[str, Any]:
             "attempts": saga.attempts,
             "waitsSince": saga.waits_since and saga.waits_since.isoformat(),
             "reason": saga.reason,
+            "trouble": saga.trouble,
+            "asked": saga.asked,
             "trail": dict(saga.trail),
         },
         "started_at": saga.started_at,
@@ -142,6 +144,8 @@ def saga_of(row: RowMapping, prefix: str = "") -> Saga:
         attempts=data["attempts"],
         waits_since=datetime.fromisoformat(data["waitsSince"]) if data["waitsSince"] else None,
         reason=data["reason"],
+        trouble=data.get("trouble"),  # records of the revision before have neither of these
+        asked=data.get("asked", False),
         trail=data["trail"],
         started_at=columns["started_at"],
         updated_at=columns["updated_at"],

@@ -36,7 +36,7 @@ def stuck(work: Work) -> Envelope:
     payload = {
         "orderId": saga.id,
         "step": saga.to_undo[0],
-        "cause": saga.reason or "unknown",
+        "cause": (saga.trouble or "unknown")[:500],
         "attempts": saga.attempts,
     }
     return _trailed(event("SagaStuck", payload, user=work.order.customer), saga)

@@ -28,10 +28,11 @@ from orders.domain.saga import (
     Saga,
     Step,
     TimeUp,
+    TooLate,
     UndoFailed,
     Undone,
 )
-from orders.ports.services import Errands, NoAnswerError, Payments, RefusedError, Stock
+from orders.ports.services import Errands, NoAnswerError, Parcels, Payments, RefusedError, Stock
 from orders.ports.storage import Lease, StaleError, Storage, UnitOfWork, Work
 
 LEASE = timedelta(seconds=10)
@@ -55,6 +56,7 @@ class Coordinator:
         storage: Storage,
         stock: Stock,
         payments: Payments,
+        parcels: Parcels,
         errands: Errands,
         clock: Callable[[], datetime],
         driver: str,
@@ -63,6 +65,7 @@ class Coordinator:
         self._storage = storage
         self._stock = stock
         self._payments = payments
+        self._parcels = parcels
         self._errands = errands
         self._clock = clock
         self._driver = driver
@@ -97,8 +100,12 @@ class Coordinator:
         self.go_on(work)
         return True
 
-    async def cancel(self, order_id: str, reason: str) -> Work | None:
-        """Cancel an order as long as that is possible, and see to what follows. Raises ``OrderError``."""
+    async def cancel(self, order_id: str, reason: str, *, patience: float) -> Order | None:
+        """Cancel an order as long as no carrier has it; what was done for it is taken back. Raises ``OrderError``.
+
+        Where there may be a parcel it is withdrawn first. The order that is given isn't cancelled yet when that takes
+        more than ``patience`` seconds; it goes on.
+        """
         while True:
             try:
                 async with self._storage.unit() as unit:
@@ -110,8 +117,13 @@ class Coordinator:
                 break
             except StaleError:
                 continue
-        self.go_on(work)
-        return work
+        if work.order.status is Status.CANCELLED:
+            self.go_on(work)
+            return work.order
+        driven = await self._errands.run(self.drive(work), patience=patience)
+        if driven is not None and not driven.saga.asked:
+            raise WrongStateError(f"a carrier has order {order_id} already: it can't be cancelled any more")
+        return driven.order if driven else work.order
 
     async def resolve(self, order_id: str, action: Action, reason: str) -> Work | None:
         """Do with a saga what a person has decided. Raises ``WrongStateError`` when nothing is left to decide."""
@@ -160,24 +172,25 @@ class Coordinator:
 
     async def _call(self, order: Order, call: Call) -> Fact:
         try:
-            match call:
-                case Call(Step.RESERVE, undo=False):
-                    await self._stock.reserve(order)
-                case Call(Step.RESERVE, undo=True):
-                    await self._stock.release(order)
-                case Call(Step.PAY, undo=False):
-                    if not await self._payments.charge(order):
-                        return Promised()
-                case Call(Step.PAY, undo=True):
-                    if not await self._payments.refund(order):
-                        return UndoFailed(Step.PAY, "promised, and not done yet")
-                case _:
-                    await self._stock.commit(order)
+            return await (self._undo(order, call.step) if call.undo else self._do(order, call.step))
         except RefusedError as refusal:
             return UndoFailed(call.step, str(refusal)) if call.undo else Refused(call.step, str(refusal))
         except NoAnswerError as error:
             return UndoFailed(call.step, str(error)) if call.undo else Failed(call.step, str(error))
-        return Undone(call.step) if call.undo else Done(call.step)
+
+    async def _do(self, order: Order, step: Step) -> Fact:
+        if step is Step.PAY:
+            return Done(step) if await self._payments.charge(order) else Promised()
+        await (self._stock.reserve(order) if step is Step.RESERVE else self._stock.commit(order))
+        return Done(step)
+
+    async def _undo(self, order: Order, step: Step) -> Fact:
+        if step is Step.SHIP:
+            return Undone(step) if await self._parcels.withdraw(order) else TooLate()
+        if step is Step.PAY:
+            return Undone(step) if await self._payments.refund(order) else UndoFailed(step, "promised, not done yet")
+        await self._stock.release(order)
+        return Undone(step)
 
     async def _learn(self, work: Work, fact: Fact) -> Work:
         """Store what a call has told. It is true, whoever drives the saga by now."""
@@ -196,7 +209,7 @@ class Coordinator:
         now = self._clock()
         saga = replace(work.saga, trail=trail) if trail else work.saga
         decision = decide(saga, fact, now, self.policy)
-        order = _affected(work.order, decision, Party.CUSTOMER if isinstance(fact, CancelAsked) else Party.SHOP)
+        order = _affected(work.order, decision)
         after = Work(order, decision.saga, self._lease_of(work, decision.saga, now))
         after = await unit.save(work, after)
         for effect in decision.effects:
@@ -220,7 +233,8 @@ class Coordinator:
             await unit.publish(Event.CANCELLED, after)
 
 
-def _affected(order: Order, decision: Decision, party: Party) -> Order:
+def _affected(order: Order, decision: Decision) -> Order:
+    party = Party.CUSTOMER if decision.saga.asked else Party.SHOP
     for effect in decision.effects:
         if effect is Effect.CONFIRM:
             order = order.confirm()

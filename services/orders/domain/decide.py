@@ -4,7 +4,8 @@ Any fact may come at any time, twice, late, or after a crash; what changes nothi
 What is due next follows from the record alone (``due``), so whoever reads it can go on.
 
 Orchestrated: we ask for each step. Choreographed: the services react to one another; we listen, and give up when
-nothing is heard. Both take back in reverse order what was done, and what may have been done without our knowing.
+nothing is heard. Both take back in reverse order what was done, and what may have been done without our knowing. First
+of all the parcel is withdrawn, for both by a call: if a carrier has it, then there is nothing to take back any more.
 """
 
 from dataclasses import replace
@@ -30,6 +31,7 @@ from orders.domain.saga import (
     SagaStatus,
     Step,
     TimeUp,
+    TooLate,
     UndoFailed,
     Undone,
 )
@@ -47,10 +49,10 @@ def due(saga: Saga, now: datetime) -> Call | TimeUp | None:
     """What is to be done about a saga now: a call, a look at what took too long, or nothing."""
     if saga.due_at is None or saga.due_at > now:
         return None
+    if saga.status is SagaStatus.COMPENSATING and (saga.type is Flow.ORCHESTRATED or saga.to_undo[0] is Step.SHIP):
+        return Call(saga.to_undo[0], undo=True)
     if saga.type is Flow.CHOREOGRAPHED:
         return TimeUp()
-    if saga.status is SagaStatus.COMPENSATING:
-        return Call(saga.to_undo[0], undo=True)
     if saga.current is Step.SHIP:
         return TimeUp()
     return Call(saga.current) if saga.current else None
@@ -82,6 +84,8 @@ def _react(saga: Saga, fact: Fact, now: datetime, policy: Policy) -> Decision:  
             return _undone(saga, step, now, policy)
         case UndoFailed(step, cause):
             return _undo_failed(saga, step, cause, now, policy)
+        case TooLate():
+            return _too_late(saga)
         case TimeUp():
             return _time_up(saga, now, policy)
         case CancelAsked(reason):
@@ -95,7 +99,7 @@ def _enter(saga: Saga, step: Step, now: datetime, policy: Policy) -> Saga:
         patience = policy.choreography
     elif step is Step.SHIP:
         patience = policy.step_timeout
-    return replace(saga, current=step, attempts=0, waits_since=None, reason=None, due_at=now + patience)
+    return replace(saga, current=step, attempts=0, waits_since=None, trouble=None, due_at=now + patience)
 
 
 def _done(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
@@ -106,11 +110,16 @@ def _done(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
     # Events of different services overtake one another, but each was made only because of the step before.
     completed = STEPS[: STEPS.index(step) + 1]
     if step is Step.CONFIRM or (saga.type is Flow.CHOREOGRAPHED and step is Step.SHIP):
-        ended = replace(saga, status=SagaStatus.COMPLETED, completed=STEPS, current=None, due_at=None, attempts=0)
-        return Decision(replace(ended, waits_since=None, reason=None), (Effect.CONFIRM,))
+        return _completed(saga)
     following = STEPS[len(completed)]
     effects = (Effect.REQUEST_SHIPMENT,) if saga.type is Flow.ORCHESTRATED and following is Step.SHIP else ()
     return Decision(_enter(replace(saga, completed=completed), following, now, policy), effects)
+
+
+def _completed(saga: Saga) -> Decision:
+    ended = replace(saga, status=SagaStatus.COMPLETED, completed=STEPS, to_undo=(), current=None, due_at=None)
+    ended = replace(ended, attempts=0, waits_since=None, reason=None, trouble=None, asked=False)
+    return Decision(ended, () if Step.CONFIRM in saga.completed else (Effect.CONFIRM,))
 
 
 def _done_late(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
@@ -123,6 +132,8 @@ def _done_late(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decisio
 
 
 def _refused(saga: Saga, step: Step, reason: str, now: datetime, policy: Policy) -> Decision:
+    if step is Step.SHIP and step in saga.to_undo:
+        return _undone(saga, step, now, policy)  # there is no parcel, and there won't be one
     if saga.status is not SagaStatus.RUNNING or step in saga.completed:
         return Decision(saga)
     if saga.type is Flow.ORCHESTRATED and step is not saga.current:
@@ -148,7 +159,7 @@ def _failed(saga: Saga, step: Step, cause: str, now: datetime, policy: Policy) -
     if attempts >= policy.tries:
         return _give_back(saga, _perhaps_done(saga), f"{step}: {cause}", now, policy)
     wait = _backoff(attempts, policy)
-    return Decision(replace(saga, attempts=attempts, due_at=now + wait, reason=f"{step}: {cause}"))
+    return Decision(replace(saga, attempts=attempts, due_at=now + wait, trouble=f"{step}: {cause}"))
 
 
 def _undone(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
@@ -157,16 +168,24 @@ def _undone(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
         return Decision(saga)
     left = tuple(other for other in saga.to_undo if other is not step)
     saga = replace(saga, undone=(*saga.undone, step), status=SagaStatus.COMPENSATING)
-    if left:
-        return Decision(_compensating(saga, left, saga.reason, now, policy))
-    return _taken_back(saga)
+    if not left:
+        return _taken_back(saga)
+    # Without a parcel the order can be cancelled for certain: the customer may know, and in a choreography all others.
+    told = step is Step.SHIP and (saga.asked or saga.type is Flow.CHOREOGRAPHED)
+    return Decision(_compensating(saga, left, saga.reason, now, policy), (Effect.CANCEL,) if told else ())
+
+
+def _too_late(saga: Saga) -> Decision:
+    """A carrier has the parcel, and it is paid: the order goes its way."""
+    open_ = saga.status in (SagaStatus.COMPENSATING, SagaStatus.STUCK)
+    return _completed(saga) if open_ and Step.SHIP in saga.to_undo else Decision(saga)
 
 
 def _undo_failed(saga: Saga, step: Step, cause: str, now: datetime, policy: Policy) -> Decision:
     if saga.status is not SagaStatus.COMPENSATING or step is not saga.to_undo[0]:
         return Decision(saga)
     attempts = saga.attempts + 1
-    saga = replace(saga, attempts=attempts, reason=f"undo {step}: {cause}")
+    saga = replace(saga, attempts=attempts, trouble=f"undo {step}: {cause}")
     if attempts >= policy.undo_tries:
         return Decision(replace(saga, status=SagaStatus.STUCK, due_at=None), (Effect.GIVE_UP,))
     return Decision(replace(saga, due_at=now + _backoff(attempts, policy)))
@@ -192,10 +211,11 @@ def _time_up(saga: Saga, now: datetime, policy: Policy) -> Decision:
 
 
 def _cancelled(saga: Saga, reason: str, now: datetime, policy: Policy) -> Decision:
-    """Somebody cancelled the order: that is told at once, and what was done is taken back after it."""
+    """The customer wants it cancelled: it is at once, unless there may be a parcel that has to be withdrawn first."""
+    saga = replace(saga, asked=True)
     if saga.status in (SagaStatus.RUNNING, SagaStatus.COMPLETED):
-        return _give_back(saga, _perhaps_done(saga), reason, now, policy, told=True)
-    return Decision(saga, (Effect.CANCEL,))
+        return _give_back(saga, _perhaps_done(saga), reason, now, policy)
+    return Decision(saga, () if Step.SHIP in saga.to_undo else (Effect.CANCEL,))
 
 
 def _resolved(saga: Saga, fact: Resolved, now: datetime, policy: Policy) -> Decision:
@@ -209,24 +229,22 @@ def _resolved(saga: Saga, fact: Resolved, now: datetime, policy: Policy) -> Deci
             return _give_back(saga, _perhaps_done(saga), fact.reason, now, policy)
         again = _enter(saga, saga.current, now, policy) if saga.current else saga
         effects = (Effect.REQUEST_SHIPMENT,) if saga.type is Flow.ORCHESTRATED and saga.current is Step.SHIP else ()
-        return Decision(replace(again, reason=fact.reason), effects)
-    told = (Effect.ANNOUNCE_CANCELLATION,) if saga.type is Flow.CHOREOGRAPHED else ()
-    return Decision(_compensating(saga, saga.to_undo, fact.reason, now, policy), told)
+        return Decision(replace(again, trouble=f"tried again: {fact.reason}"), effects)
+    tell_again = saga.type is Flow.CHOREOGRAPHED and Step.SHIP not in saga.to_undo
+    told = (Effect.ANNOUNCE_CANCELLATION,) if tell_again else ()
+    return Decision(_compensating(saga, saga.to_undo, saga.reason, now, policy), told)
 
 
-def _give_back(  # noqa: PLR0913 - what it is decided from
-    saga: Saga, steps: tuple[Step, ...], reason: str, now: datetime, policy: Policy, *, told: bool = False
-) -> Decision:
+def _give_back(saga: Saga, steps: tuple[Step, ...], reason: str, now: datetime, policy: Policy) -> Decision:
     """Give the order up and take these steps back. In a choreography the others act when they hear of it."""
-    at_once = told or saga.type is Flow.CHOREOGRAPHED
-    saga = replace(saga, reason=reason)
     if not steps:
-        return _taken_back(saga)
-    return Decision(_compensating(saga, steps, reason, now, policy), (Effect.CANCEL,) if at_once else ())
+        return _taken_back(replace(saga, reason=reason))
+    told = Step.SHIP not in steps and (saga.asked or saga.type is Flow.CHOREOGRAPHED)
+    return Decision(_compensating(saga, steps, reason, now, policy), (Effect.CANCEL,) if told else ())
 
 
 def _compensating(saga: Saga, steps: tuple[Step, ...], reason: str | None, now: datetime, policy: Policy) -> Saga:
-    wait = policy.step_timeout if saga.type is Flow.CHOREOGRAPHED else timedelta(0)
+    waits = saga.type is Flow.CHOREOGRAPHED and Step.SHIP not in steps
     return replace(
         saga,
         status=SagaStatus.COMPENSATING,
@@ -234,20 +252,20 @@ def _compensating(saga: Saga, steps: tuple[Step, ...], reason: str | None, now: 
         to_undo=tuple(reversed(_ordered(steps))),
         attempts=0,
         waits_since=None,
-        due_at=now + wait,
+        due_at=now + policy.step_timeout if waits else now,
         reason=reason,
     )
 
 
 def _taken_back(saga: Saga) -> Decision:
     ended = replace(saga, status=SagaStatus.COMPENSATED, current=None, to_undo=(), due_at=None, attempts=0)
-    return Decision(replace(ended, waits_since=None), (Effect.CANCEL,))
+    return Decision(replace(ended, waits_since=None, trouble=None), (Effect.CANCEL,))
 
 
 def _perhaps_done(saga: Saga) -> tuple[Step, ...]:
-    """What was done, and in an orchestration what was asked for: a call without an answer may have come through."""
-    asked = (saga.current,) if saga.current and saga.type is Flow.ORCHESTRATED else ()
-    return tuple(step for step in (*saga.completed, *asked) if step in UNDOABLE)
+    """What was done, and what may have been: a call without an answer, a parcel that we haven't heard of yet."""
+    perhaps = Step.SHIP if saga.type is Flow.CHOREOGRAPHED else saga.current
+    return _ordered(tuple(step for step in (*saga.completed, perhaps) if step in UNDOABLE))
 
 
 def _ordered(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -22,8 +22,8 @@ class Step(StrEnum):
     CONFIRM = "confirm"
 
 
-UNDOABLE: Final = (Step.RESERVE, Step.PAY)
-"""Steps that are taken back: release, refund. A shipment is withdrawn by shipping, which hears of OrderCancelled."""
+UNDOABLE: Final = (Step.RESERVE, Step.PAY, Step.SHIP)
+"""Steps that are taken back, the last one first: withdraw, refund, release. No refund for a parcel that has left."""
 
 
 class SagaStatus(StrEnum):
@@ -45,8 +45,8 @@ class Saga:
     """The record. ``due_at`` is when something is to be done next if nothing is heard before; None: nothing is.
 
     ``attempts`` counts failures in a row at what is being done. ``to_undo`` is what compensation still has to take
-    back, the next one first. ``waits_since`` is when a payment was promised that isn't made yet. ``trail`` is what
-    events that follow name as their correlation and cause.
+    back, the next one first. ``waits_since`` is when a payment was promised that isn't made yet. ``asked`` tells that
+    the customer wants the order cancelled. ``trail`` is what events that follow name as their correlation and cause.
     """
 
     id: str
@@ -62,6 +62,10 @@ class Saga:
     waits_since: datetime | None = None
     due_at: datetime | None = None
     reason: str | None = None
+    """Why the order was given up."""
+    trouble: str | None = None
+    """What went wrong last, while it isn't overcome."""
+    asked: bool = False
     trail: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
@@ -133,13 +137,18 @@ class UndoFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TooLate:
+    """The parcel can't be withdrawn: a carrier has it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeUp:
     """``due_at`` is here and nothing was heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class CancelAsked:
-    """The order was cancelled by somebody."""
+    """The customer wants the order cancelled."""
 
     reason: str
 
@@ -160,7 +169,7 @@ class Resolved:
     reason: str
 
 
-Fact = Done | Refused | Promised | Failed | Undone | UndoFailed | TimeUp | CancelAsked | Resolved
+Fact = Done | Refused | Promised | Failed | Undone | UndoFailed | TooLate | TimeUp | CancelAsked | Resolved
 
 
 class Effect(StrEnum):

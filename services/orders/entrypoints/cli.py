@@ -22,6 +22,8 @@ from orders.domain.saga import Action, SagaStatus
 from orders.entrypoints.views import OrderRequest, OrderView, SagaView
 
 COMMANDS: Final = frozenset({"place", "show", "list", "cancel", "sagas", "resolve"})
+_PATIENCE: Final = 10.0
+"""Seconds to wait until a parcel is withdrawn."""
 Open = Callable[[], AbstractAsyncContextManager[tuple[Ordering, Coordinator]]]
 
 
@@ -65,10 +67,10 @@ async def _run(  # noqa: C901 - one branch a command
             for saga in await ordering.sagas([SagaStatus(chosen.status)], limit=chosen.limit):
                 yield SagaView.of(saga)
         case "cancel":
-            cancelled = await coordinator.cancel(chosen.id, chosen.reason)
+            cancelled = await coordinator.cancel(chosen.id, chosen.reason, patience=_PATIENCE)
             if cancelled is None:
                 raise OrderError(f"there is no order {chosen.id}")
-            yield OrderView.of(cancelled.order)
+            yield OrderView.of(cancelled)
         case _:
             resolved = await coordinator.resolve(chosen.id, Action(chosen.action), chosen.reason)
             if resolved is None:

@@ -11,6 +11,7 @@ from chassis.problems import Problem
 from orders.application.coordinator import Coordinator
 from orders.application.ordering import Ordering, Trail
 from orders.domain.errors import OrderError, UnknownProductsError, WrongStateError
+from orders.domain.order import Status
 from orders.domain.saga import ENDED, SagaStatus
 from orders.entrypoints.views import (
     CancelRequest,
@@ -31,8 +32,8 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 After = Annotated[UUID | None, Query(description="Where the page before ended.")]
 
 
-def router(ordering: Ordering, coordinator: Coordinator) -> APIRouter:  # noqa: C901 - one function a route
-    """Routes of orders."""
+def router(ordering: Ordering, coordinator: Coordinator, *, patience: float) -> APIRouter:  # noqa: C901 - one function a route
+    """Routes of orders. ``patience`` in seconds is how long a cancellation waits for shipping."""
     routes = APIRouter(tags=["orders"])
 
     @routes.post("/v1/orders", status_code=201)
@@ -70,15 +71,20 @@ def router(ordering: Ordering, coordinator: Coordinator) -> APIRouter:  # noqa: 
         return OrderList(orders=[OrderView.of(o) for o in found], next=found[-1].id if len(found) == limit else None)
 
     @routes.post("/v1/orders/{order_id}/cancel")
-    async def cancel_order(order_id: Id, request: CancelRequest) -> OrderView:
-        """Cancel an order that no carrier has yet. Refund and release follow."""
+    async def cancel_order(order_id: Id, request: CancelRequest, response: Response) -> OrderView:
+        """Cancel an order that no carrier has yet. Refund and release follow.
+
+        202 and an order that isn't cancelled yet: its parcel must be withdrawn first, and shipping hasn't answered.
+        """
         try:
-            work = await coordinator.cancel(order_id, request.reason)
+            order = await coordinator.cancel(order_id, request.reason, patience=patience)
         except OrderError as error:
             raise _impossible(error) from error
-        if work is None:
+        if order is None:
             raise _unknown()
-        return OrderView.of(work.order)
+        if order.status is not Status.CANCELLED:
+            response.status_code = 202
+        return OrderView.of(order)
 
     @routes.get("/v1/sagas", tags=["sagas"])
     async def list_sagas(

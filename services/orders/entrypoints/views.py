@@ -176,6 +176,7 @@ class SagaView(BaseModel):
             data={
                 "orderId": saga.id,
                 "reason": saga.reason,
+                "trouble": saga.trouble,
                 "attempts": saga.attempts,
                 "toUndo": list(saga.to_undo),
                 "undone": list(saga.undone),

@@ -54,6 +54,13 @@ class Payments(Protocol):
         """Give it back: True when that is done, False when it will be. Right, too, when nothing was taken."""
 
 
+class Parcels(Protocol):
+    """The dispatch. Raises ``NoAnswerError``."""
+
+    async def withdraw(self, order: Order) -> bool:
+        """See to it that no parcel leaves: False when a carrier has it. Right, too, when there is none yet."""
+
+
 class Errands(Protocol):
     """Work that goes on when the request is over."""
 

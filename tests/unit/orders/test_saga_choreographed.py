@@ -13,6 +13,7 @@ from orders.domain.decide import begin, decide, due
 from orders.domain.order import Flow, Status
 from orders.domain.saga import (
     Action,
+    Call,
     CancelAsked,
     Done,
     Effect,
@@ -23,6 +24,7 @@ from orders.domain.saga import (
     SagaStatus,
     Step,
     TimeUp,
+    TooLate,
     Undone,
 )
 
@@ -95,6 +97,13 @@ class Shipping:
                 self.state = "withdrawn"
         return []
 
+    def withdraw(self) -> Fact:
+        """What orders asks for by a call."""
+        if self.state == "gone":
+            return TooLate()
+        self.state = "withdrawn"
+        return Undone(SHIP)
+
 
 @dataclass
 class Shop:
@@ -159,15 +168,21 @@ class Choreographed(RuleBasedStateMachine):
     @rule()
     def it_is_looked_at(self) -> None:
         todo = due(self.saga, self.now)
-        assert todo is None or isinstance(todo, TimeUp), "nobody is called"
-        if todo:
+        if isinstance(todo, Call):
+            assert todo == Call(SHIP, undo=True), "nobody else is called"
+            self.learn(self.shop.shipping.withdraw())
+        elif todo:
             self.learn(todo)
+
+    @precondition(lambda self: self.shop.shipping.state == "booked")
+    @rule()
+    def a_carrier_collects_it(self) -> None:
+        self.shop.shipping.state = "gone"
 
     @precondition(lambda self: self.order in (Status.PENDING, Status.CONFIRMED))
     @rule()
     def somebody_cancels(self) -> None:
         self.learn(CancelAsked("changed my mind"))
-        assert self.order is Status.CANCELLED
 
     @precondition(lambda self: not self.saga.ended)
     @rule(action=st.sampled_from([Action.RETRY, Action.COMPENSATE]))
@@ -180,8 +195,12 @@ class Choreographed(RuleBasedStateMachine):
             return
         if self.saga.status is SagaStatus.COMPLETED:
             assert self.order is Status.CONFIRMED
-        if self.saga.status in (SagaStatus.COMPENSATED, SagaStatus.COMPENSATING):
+        if self.saga.status is SagaStatus.COMPENSATED:
             assert self.order is Status.CANCELLED
+        if self.saga.status is SagaStatus.COMPENSATING:
+            assert (self.order is Status.CANCELLED) == (SHIP not in self.saga.to_undo)
+        if self.shop.shipping.state == "gone":
+            assert self.shop.payments.state == "ours", "a parcel is on its way, and not paid"
         assert not (set(self.saga.to_undo) & set(self.saga.undone))
 
     def teardown(self) -> None:
@@ -193,11 +212,14 @@ class Choreographed(RuleBasedStateMachine):
             if self.saga.ended:
                 break
             self.now = max(self.now, self.saga.due_at or self.now)
-            self.learn(Resolved(Action.RETRY, "mended") if self.saga.status is SagaStatus.STUCK else TimeUp())
+            if self.saga.status is SagaStatus.STUCK:
+                self.learn(Resolved(Action.RETRY, "mended"))
+            else:
+                self.it_is_looked_at()
         self.it_is_legal()
         world = (self.shop.payments.state, self.shop.inventory.state, self.shop.shipping.state)
         if self.saga.status is SagaStatus.COMPLETED:
-            assert world == ("ours", "reserved", "booked")
+            assert world in {("ours", "reserved", "booked"), ("ours", "reserved", "gone")}
         else:
             assert self.saga.status is SagaStatus.COMPENSATED
             assert world in {("barred", "barred", "withdrawn"), ("barred", "barred", "idle")}
@@ -221,6 +243,9 @@ def test_silence_cancels_it_and_it_waits_for_the_others_to_give_back() -> None:
     assert saga.completed == (RESERVE, PAY), "who has paid has reserved"
     later = NOON + POLICY.choreography
     decision = decide(saga, TimeUp(), later, POLICY)
+    assert decision.effects == ()
+    assert due(decision.saga, later) == Call(SHIP, undo=True), "nobody knows whether there is a parcel"
+    decision = decide(decision.saga, Undone(SHIP), later, POLICY)
     assert decision.effects == (Effect.CANCEL,)
     assert (decision.saga.status, decision.saga.to_undo) == (SagaStatus.COMPENSATING, (PAY, RESERVE))
     decision = decide(decision.saga, TimeUp(), later + POLICY.step_timeout, POLICY)
@@ -230,6 +255,7 @@ def test_silence_cancels_it_and_it_waits_for_the_others_to_give_back() -> None:
 def test_what_was_done_after_the_end_is_taken_back_too() -> None:
     saga = begin("o", Flow.CHOREOGRAPHED, NOON, POLICY)
     saga = decide(saga, CancelAsked("changed my mind"), NOON, POLICY).saga
+    saga = decide(saga, Undone(SHIP), NOON, POLICY).saga
     assert saga.status is SagaStatus.COMPENSATED
     saga = decide(saga, Done(RESERVE), NOON, POLICY).saga
     assert (saga.status, saga.to_undo) == (SagaStatus.COMPENSATING, (RESERVE,))

@@ -28,6 +28,7 @@ from orders.domain.saga import (
     SagaStatus,
     Step,
     TimeUp,
+    TooLate,
     UndoFailed,
     Undone,
 )
@@ -44,12 +45,19 @@ class World:
     soldout: bool = False
     declined: bool = False
     promises: bool = False
+    parcel: str = "none"
     stock: str = "free"
     money: str = "theirs"
     taken_back: list[Step] = field(default_factory=list)
 
-    def do(self, call: Call) -> Fact:  # noqa: PLR0911 - one answer a call
+    def do(self, call: Call) -> Fact:  # noqa: C901, PLR0911 - one answer a call
         match call:
+            case Call(Step.SHIP):
+                if self.parcel == "gone":
+                    return TooLate()
+                self.parcel = "barred"
+                self.taken_back.append(SHIP)
+                return Undone(SHIP)
             case Call(Step.RESERVE, undo=True):
                 self.stock = "barred"
                 self.taken_back.append(RESERVE)
@@ -102,7 +110,8 @@ class Orchestrated(RuleBasedStateMachine):
             match effect:
                 case Effect.CONFIRM:
                     assert self.order is Status.PENDING
-                    assert (self.world.stock, self.world.money) == ("committed", "ours"), "confirmed unpaid"
+                    assert self.world.money == "ours", "confirmed unpaid"
+                    assert self.world.stock == "committed" or self.world.parcel == "gone"
                     self.order = Status.CONFIRMED
                 case Effect.CANCEL:
                     self.order = Status.CANCELLED
@@ -146,7 +155,14 @@ class Orchestrated(RuleBasedStateMachine):
     @precondition(lambda self: self.requested)
     @rule(booked=st.booleans())
     def shipping_answers(self, *, booked: bool) -> None:
-        self.learn(Done(SHIP) if booked else Refused(SHIP, "no carrier goes there"))
+        if self.world.parcel == "none":
+            self.world.parcel = "booked" if booked else "barred"
+        self.learn(Refused(SHIP, "no carrier goes there") if self.world.parcel == "barred" else Done(SHIP))
+
+    @precondition(lambda self: self.world.parcel == "booked")
+    @rule()
+    def a_carrier_collects_it(self) -> None:
+        self.world.parcel = "gone"
 
     @precondition(lambda self: self.facts)
     @rule(data=st.data())
@@ -167,7 +183,8 @@ class Orchestrated(RuleBasedStateMachine):
     @rule()
     def somebody_cancels(self) -> None:
         self.learn(CancelAsked("changed my mind"))
-        assert self.order is Status.CANCELLED, "it is cancelled at once"
+        parcel_first = SHIP in self.saga.to_undo
+        assert parcel_first == (self.order is not Status.CANCELLED), "at once, unless there may be a parcel"
 
     @precondition(lambda self: not self.saga.ended)
     @rule(action=st.sampled_from([Action.RETRY, Action.COMPENSATE]))
@@ -182,6 +199,9 @@ class Orchestrated(RuleBasedStateMachine):
         assert saga.ended == (saga.due_at is None) or saga.status is SagaStatus.STUCK
         assert list(saga.to_undo) == sorted(saga.to_undo, key=list(Step).index, reverse=True), "in reverse order"
         assert list(saga.completed) == list(Step)[: len(saga.completed)]
+        if self.world.parcel == "gone":
+            assert self.world.money == "ours", "a parcel is on its way, and not paid"
+            assert self.order is not Status.CANCELLED
         if saga.status is SagaStatus.COMPLETED:
             assert self.order is Status.CONFIRMED
         if saga.status is SagaStatus.COMPENSATED:
@@ -203,7 +223,7 @@ class Orchestrated(RuleBasedStateMachine):
             if isinstance(todo, Call):
                 self.learn(self.world.do(todo))
             else:
-                self.learn(Done(SHIP))
+                self.shipping_answers(booked=True)
         assert self.saga.ended
         while self.late:  # what was under way all the time arrives at last
             self.world.do(self.late.pop())
@@ -244,6 +264,7 @@ def test_what_fails_is_tried_again_and_then_taken_back_with_all_before_it() -> N
     assert saga.to_undo == (PAY, RESERVE), "a charge without an answer may have come through"
     saga, effects = follow(Undone(PAY), Undone(RESERVE), saga=saga)
     assert (saga.status, effects, saga.reason) == (SagaStatus.COMPENSATED, [Effect.CANCEL], "pay: no answer")
+    assert saga.trouble is None
 
 
 def test_what_was_refused_needs_no_taking_back() -> None:
@@ -257,7 +278,23 @@ def test_a_shipment_that_nobody_answers_is_asked_for_again_and_then_given_up() -
     saga, effects = follow(Done(RESERVE), Done(PAY), TimeUp(), TimeUp())
     assert effects == [Effect.REQUEST_SHIPMENT] * 3
     saga, effects = follow(TimeUp(), saga=saga)
-    assert (saga.status, saga.to_undo, effects) == (SagaStatus.COMPENSATING, (PAY, RESERVE), [])
+    assert (saga.status, saga.to_undo, effects) == (SagaStatus.COMPENSATING, (SHIP, PAY, RESERVE), [])
+
+
+def test_an_order_whose_parcel_has_left_is_confirmed_after_all() -> None:
+    saga, _ = follow(Done(RESERVE), Done(PAY), TimeUp(), TimeUp(), TimeUp())
+    assert due(saga, saga.due_at or NOON) == Call(SHIP, undo=True)
+    saga, effects = follow(TooLate(), saga=saga)
+    assert (saga.status, saga.to_undo, effects) == (SagaStatus.COMPLETED, (), [Effect.CONFIRM])
+
+
+def test_a_customers_wish_counts_when_the_parcel_is_withdrawn_and_not_when_it_is_too_late() -> None:
+    saga, _ = follow(Done(RESERVE), Done(PAY), Done(SHIP), Done(CONFIRM))
+    saga, effects = follow(CancelAsked("found it cheaper"), saga=saga)
+    assert (saga.to_undo, effects) == ((SHIP, PAY, RESERVE), [])
+    assert follow(Undone(SHIP), saga=saga)[1] == [Effect.CANCEL]
+    kept, effects = follow(TooLate(), saga=saga)
+    assert (kept.status, kept.asked, effects) == (SagaStatus.COMPLETED, False, [])
 
 
 def test_a_compensation_that_fails_waits_longer_each_time_and_then_asks_a_person() -> None:
@@ -279,7 +316,7 @@ def test_a_compensation_that_fails_waits_longer_each_time_and_then_asks_a_person
 def test_news_of_what_was_thought_to_have_failed_unsticks_a_saga() -> None:
     saga, _ = follow(Done(RESERVE), Refused(PAY, "declined"), *[UndoFailed(RESERVE, "down")] * POLICY.undo_tries)
     saga, effects = follow(Undone(RESERVE), saga=saga)
-    assert (saga.status, effects) == (SagaStatus.COMPENSATED, [Effect.CANCEL])
+    assert (saga.status, effects, saga.reason) == (SagaStatus.COMPENSATED, [Effect.CANCEL], "declined")
 
 
 def test_a_payment_may_be_promised_but_not_for_ever() -> None:
