@@ -41,8 +41,9 @@ def shipments(database: Database, fleet: Fleet, office: Office) -> APIRouter:
 
     @routes.delete("/v1/shipments/{order_id}", status_code=204)
     async def withdraw(order_id: Annotated[OrderId, Path()]) -> None:
-        """Take a shipment back, for good, before its order is cancelled and refunded: a request that comes later is
-        refused. 409 once the carrier has the parcel: then the order can't be cancelled any more.
+        """Take a shipment back, for good, before its order is cancelled and refunded.
+
+        A request that comes later is refused. 409 once the carrier has the parcel: then it is too late to cancel.
         """
         try:
             async with database.transaction() as session:

@@ -4,8 +4,9 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count, cycle
 from typing import Any
 
@@ -117,7 +118,11 @@ def status(client: httpx.Client, order: str) -> str | None:
     return str(answer.json()["status"]) if answer.is_success else None
 
 
-def at_once(tasks: list[Callable[[], httpx.Response]]) -> list[httpx.Response]:
+def await_status(client: httpx.Client, order: str, wanted: str) -> None:
+    eventually(lambda: status(client, order) == wanted, within=SOON, what=f"{order} is {wanted}")
+
+
+def at_once(tasks: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
     with ThreadPoolExecutor(len(tasks)) as pool:
         return [future.result() for future in [pool.submit(task) for task in tasks]]
 
@@ -125,7 +130,7 @@ def at_once(tasks: list[Callable[[], httpx.Response]]) -> list[httpx.Response]:
 def test_of_fifty_who_want_the_last_one_exactly_one_gets_it(clients: list[httpx.Client]) -> None:
     sku = scarce(clients[0], 1)
     buyers = [(client, new_order()) for client, _ in zip(cycle(clients), range(50), strict=False)]
-    answers = at_once([lambda client=client, order=order: reserve_one(client, order, sku) for client, order in buyers])
+    answers = at_once([partial(reserve_one, client, order, sku) for client, order in buyers])
     assert sorted(answer.status_code for answer in answers) == [201] + 49 * [409]
     refused = next(answer.json() for answer in answers if answer.status_code == 409)
     assert refused["short"] == [{"sku": sku, "wanted": 1, "available": 0}]
@@ -138,7 +143,7 @@ def test_what_lies_in_several_warehouses_is_sold_to_the_last_unit_and_not_beyond
     scarce(clients[0], 4, "bremen", sku)
     scarce(clients[0], 3, "gdynia", sku)
     buyers = [(client, new_order()) for client, _ in zip(cycle(clients), range(25), strict=False)]
-    answers = at_once([lambda client=client, order=order: reserve_one(client, order, sku) for client, order in buyers])
+    answers = at_once([partial(reserve_one, client, order, sku) for client, order in buyers])
     assert sorted(answer.status_code for answer in answers) == 10 * [201] + 15 * [409]
     assert stock(clients[0], sku)["available"] == 0
 
@@ -147,12 +152,7 @@ def test_orders_of_the_same_things_in_any_order_never_wait_in_a_circle(clients: 
     skus = [scarce(clients[0], 1000) for _ in range(5)]
     chance = random.Random(5)  # noqa: S311 - picks baskets
     baskets = [(client, chance.sample(skus, 4)) for client, _ in zip(cycle(clients), range(40), strict=False)]
-    answers = at_once(
-        [
-            lambda client=client, basket=basket: reserve(client, new_order(), **dict.fromkeys(basket, 1))
-            for client, basket in baskets
-        ]
-    )
+    answers = at_once([partial(reserve, client, new_order(), **dict.fromkeys(basket, 1)) for client, basket in baskets])
     assert {answer.status_code for answer in answers} == {201}
     assert sum(stock(clients[0], sku)["reserved"] for sku in skus) == 40 * 4
 
@@ -168,7 +168,7 @@ def test_an_order_comes_from_one_warehouse_if_one_has_it_all(inventory: httpx.Cl
 
 def test_the_same_order_asked_for_again_holds_its_goods_once(clients: list[httpx.Client]) -> None:
     sku, order = scarce(clients[0], 10), new_order()
-    asking = [lambda client=client: reserve_one(client, order, sku, 3) for client in 6 * clients]
+    asking = [partial(reserve_one, client, order, sku, 3) for client in 6 * clients]
     answers = at_once(asking)
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
@@ -179,7 +179,7 @@ def test_the_same_order_asked_for_again_holds_its_goods_once(clients: list[httpx
 def test_a_release_frees_the_goods_once_and_bars_what_comes_late(clients: list[httpx.Client]) -> None:
     sku, order = scarce(clients[0], 5), new_order()
     reserve_one(clients[0], order, sku, 2)
-    answers = at_once([lambda client=client: client.delete(f"/v1/reservations/{order}") for client in 4 * clients])
+    answers = at_once([partial(client.delete, f"/v1/reservations/{order}") for client in 4 * clients])
     assert {answer.status_code for answer in answers} == {204}
     assert stock(clients[0], sku)["available"] == 5
     never_asked = new_order()
@@ -201,7 +201,7 @@ def test_one_that_is_paid_does_not_expire(hasty: httpx.Client) -> None:
     reserve_one(hasty, paid, sku)
     assert hasty.post(f"/v1/reservations/{paid}/commit").json()["status"] == "committed"
     reserve_one(hasty, other, sku)
-    eventually(lambda: status(hasty, other) == "expired", within=SOON)
+    await_status(hasty, other, "expired")
     assert status(hasty, paid) == "committed"
     assert stock(hasty, sku)["reserved"] == 1
 
@@ -210,7 +210,7 @@ def test_a_payment_after_expiry_takes_the_goods_anew_or_says_that_they_are_gone(
     sku, late, too_late = scarce(hasty, 1), new_order(), new_order()
     for order in (late, too_late):
         reserve_one(hasty, order, sku)
-        eventually(lambda order=order: status(hasty, order) == "expired", within=SOON)
+        await_status(hasty, order, "expired")
     assert hasty.post(f"/v1/reservations/{late}/commit").json()["status"] == "committed"
     answer = hasty.post(f"/v1/reservations/{too_late}/commit")
     assert answer.status_code == 409
@@ -273,13 +273,13 @@ def test_an_order_that_nobody_leads_reserves_commits_and_leaves_by_events_alone(
     sku, order = scarce(inventory, 5), new_order()
     first = placed(order, sku, 2)
     publish(data.broker_url, [first, first])
-    eventually(lambda: status(inventory, order) == "held", within=SOON)
+    await_status(inventory, order, "held")
     publish(data.broker_url, [paid := charged(order), paid])
-    eventually(lambda: status(inventory, order) == "committed", within=SOON)
+    await_status(inventory, order, "committed")
     publish(
         data.broker_url, [left := shipment("ShipmentDispatched", order), left, shipment("ShipmentDelivered", order)]
     )
-    eventually(lambda: status(inventory, order) == "shipped", within=SOON)
+    await_status(inventory, order, "shipped")
     counts = stock(inventory, sku)
     assert (counts["available"], counts["reserved"], counts["shipped"]) == (3, 0, 2)
     [reserved] = eventually(lambda: told(data, "StockReserved", orderId=order), within=SOON)
@@ -309,7 +309,7 @@ def test_an_orchestrated_order_is_left_to_orders(inventory: httpx.Client, data: 
             placed(led_by_nobody, sku),
         ],
     )
-    eventually(lambda: status(inventory, led_by_nobody) == "held", within=SOON)
+    await_status(inventory, led_by_nobody, "held")
     assert status(inventory, other) is None
     assert status(inventory, led) == "held"
 
@@ -320,7 +320,7 @@ def test_a_failure_further_on_gives_the_goods_back(
 ) -> None:
     sku, order = scarce(inventory, 5), new_order()
     publish(data.broker_url, [placed(order, sku)])
-    eventually(lambda: status(inventory, order) == "held", within=SOON)
+    await_status(inventory, order, "held")
     failures = {
         "PaymentFailed": envelope(
             "PaymentFailed", {"orderId": order, "paymentId": "p-1", "amount": TOTAL, "reason": "declined"}
@@ -329,7 +329,7 @@ def test_a_failure_further_on_gives_the_goods_back(
         "OrderCancelled": cancelled(order),
     }
     publish(data.broker_url, [failures[event_type]])
-    eventually(lambda: status(inventory, order) == "released", within=SOON)
+    await_status(inventory, order, "released")
     assert stock(inventory, sku)["available"] == 5
     [released] = eventually(lambda: told(data, "StockReleased", orderId=order), within=SOON)
     assert released.payload["items"] == [{"sku": sku, "quantity": 1}]
@@ -338,7 +338,7 @@ def test_a_failure_further_on_gives_the_goods_back(
 def test_a_cancellation_that_overtakes_its_order_counts(inventory: httpx.Client, data: DataServices) -> None:
     sku, order = scarce(inventory, 5), new_order()
     publish(data.broker_url, [cancelled(order)])
-    eventually(lambda: status(inventory, order) == "released", within=SOON)
+    await_status(inventory, order, "released")
     publish(data.broker_url, [placed(order, sku)])
     eventually(lambda: told(data, "StockReservationFailed", orderId=order), within=SOON)
     assert stock(inventory, sku)["available"] == 5
@@ -354,14 +354,14 @@ def test_what_left_and_was_cancelled_comes_back_whichever_is_heard_first(
         inventory.post(f"/v1/reservations/{order}/commit")
         events = [shipment("ShipmentDispatched", order), cancelled(order)]
         publish(data.broker_url, reversed(events) if reverse else events)
-        eventually(lambda order=order: status(inventory, order) == "released", within=SOON)
+        await_status(inventory, order, "released")
     always(lambda: stock(inventory, sku)["available"] == 5, lasting=0.3)
 
 
 def test_a_payment_heard_after_expiry_and_sale_is_told_as_a_failure(hasty: httpx.Client, data: DataServices) -> None:
     sku, late, quick = scarce(hasty, 1), new_order(), new_order()
     reserve_one(hasty, late, sku)
-    eventually(lambda: status(hasty, late) == "expired", within=SOON)
+    await_status(hasty, late, "expired")
     reserve_one(hasty, quick, sku)
     hasty.post(f"/v1/reservations/{quick}/commit")
     publish(data.broker_url, [charged(late)])
