@@ -57,28 +57,25 @@ class Books:
         Raises ``ConflictError`` when the charge has changed since it was read, ``ImpossibleTransitionError`` and
         ``OverpaidError`` for what must not be.
         """
-        now, entries, after = self._clock(), [], charge
+        now, own = self._clock(), charges.stream_of(charge.order)
+        heads = await event_store.lock(session, [own], at=now)
+        await event_store.append(session, heads, Append(own, happened, charge.version), at=now)
+        after, entries = charge, list[Entry]()
         for event in happened:
             entries += entries_for(after, event)
-            after = after.take(event)
-        touched = sorted({account for entry in entries for account in entry.postings})
-        own = charges.stream_of(charge.order)
-        heads = await event_store.lock(session, [own, *map(accounts.stream_of, touched)], at=now)
-        postings = [await _postings(session, name, entries) for name in touched]
-        await event_store.append(session, heads, Append(own, happened, charge.version), *postings, at=now)
-        before = charge
-        for event in happened:
-            before = await self._follow(session, before, event, origin)
+            before, after = after, after.take(event)
+            await self._follow(session, before, after, event, origin)
         if after.open:
             pause = _SOON if after.status is Status.DEFERRED else self._grace
             await work.schedule(session, charge.order, now=now, pause=pause, origin=origin)
         else:
             await work.done(session, charge.order)
+        if entries:
+            await _post(session, entries, now)
         return after
 
-    async def _follow(self, session: AsyncSession, before: Charge, event: Event, origin: Origin) -> Charge:
+    async def _follow(self, session: AsyncSession, before: Charge, after: Charge, event: Event, origin: Origin) -> None:
         """The invoice and the news that belong to one event."""
-        after = before.after([event])
         match event:
             case ChargeDeferred():
                 await self._invoice(session, after, invoices.OPEN, origin)
@@ -98,7 +95,6 @@ class Books:
             case Refunded():
                 await invoices.change_status(session, after.order, invoices.CREDITED)
                 await self._tell(session, "PaymentRefunded", after, origin)
-        return after
 
     async def _invoice(self, session: AsyncSession, charge: Charge, status: str, origin: Origin) -> None:
         now = self._clock()
@@ -128,13 +124,23 @@ class Books:
         return len(late)
 
 
-async def _postings(session: AsyncSession, name: str, entries: Sequence[Entry]) -> Append:
-    """What entries mean for an account. On a customer's the balance decides, so it is read here, behind the lock."""
-    stream = accounts.stream_of(name)
-    if not is_customer(name):
-        return Append(stream, Account(name).post(*entries))
-    account = await kept.account(session, name)
-    return Append(stream, account.post(*entries), expected=account.version)
+async def _post(session: AsyncSession, entries: Sequence[Entry], now: datetime) -> None:
+    """Post entries to their accounts, all at one time.
+
+    On a customer's account the balance decides, so it is read behind its lock. The others everybody shares: they are
+    locked last, and nothing but the commit comes after.
+    """
+    touched = {account for entry in entries for account in entry.postings}
+    customers = sorted(filter(is_customer, touched))
+    shared = sorted(touched.difference(customers))
+    heads = await event_store.lock(session, map(accounts.stream_of, customers), at=now)
+    appends = []
+    for name in customers:
+        account = await kept.account(session, name)
+        appends.append(Append(accounts.stream_of(name), account.post(*entries), account.version))
+    appends += [Append(accounts.stream_of(name), Account(name).post(*entries)) for name in shared]
+    heads |= await event_store.lock(session, map(accounts.stream_of, shared), at=now)
+    await event_store.append(session, heads, *appends, at=now)
 
 
 def invoice_payload(invoice: Invoice) -> dict[str, object]:

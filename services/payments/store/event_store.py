@@ -1,9 +1,9 @@
 """Streams of events: added at their end, in one transaction with whatever else belongs to it, and never changed.
 
 A writer who has decided on what it read says which version that was, and is refused when the stream has grown since. A
-stream on which nobody decides takes what it is given. Either way writers take turns at the streams' heads, in the order
-of their names, so that they can't wait for one another in a circle. Within a stream time never runs backwards, and what
-is appended together carries one time: so any moment cuts the whole ledger between two transactions.
+stream on which nobody decides takes what it is given. Either way writers take turns at the streams' heads, always in
+one order, so that they can't wait for one another in a circle. Within a stream time never runs backwards, and what is
+appended together carries one time: so any moment cuts the whole ledger between two transactions.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -52,11 +52,18 @@ class Head:
 async def lock(session: AsyncSession, names: Iterable[str], *, at: datetime) -> dict[str, Head]:
     """The heads of streams, which are ours until the transaction ends. A stream that isn't there begins empty."""
     ordered = sorted(names)
-    dialect = session.get_bind().dialect.name
-    new = postgresql.insert(streams) if dialect == "postgresql" else sqlite.insert(streams)
-    rows = [{"id": name, "version": 0, "recorded_at": at} for name in ordered]
-    await session.execute(new.values(rows).on_conflict_do_nothing())
-    query = select(streams).where(streams.c.id.in_(ordered)).order_by(streams.c.id).with_for_update()
+    heads = await _lock(session, ordered)
+    if missing := [name for name in ordered if name not in heads]:
+        dialect = session.get_bind().dialect.name
+        new = postgresql.insert(streams) if dialect == "postgresql" else sqlite.insert(streams)
+        rows = [{"id": name, "version": 0, "recorded_at": at} for name in missing]
+        await session.execute(new.values(rows).on_conflict_do_nothing())
+        heads |= await _lock(session, missing)
+    return heads
+
+
+async def _lock(session: AsyncSession, names: Sequence[str]) -> dict[str, Head]:
+    query = select(streams).where(streams.c.id.in_(names)).order_by(streams.c.id).with_for_update()
     found = (await session.execute(query)).mappings()
     return {row["id"]: Head(row["version"], row["recorded_at"]) for row in found}
 
