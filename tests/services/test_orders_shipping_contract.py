@@ -7,29 +7,40 @@ run, and a change of either that breaks the other fails here first.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 
+from chassis import problems
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead
 from chassis.database import Database
 from chassis.events import Envelope
 from chassis.inbox import Inbox
+from chassis.lifecycle import Lifecycle
+from chassis.metrics import Metrics
 from chassis.migrations import migrate
+from chassis.outbound import Upstream
 from chassis.outbox import OUTBOX, Outbox
+from chassis.settings import Settings
 from chassis.share import Share
+from chassis.telemetry import Telemetry
 from orders.adapters import telling
+from orders.adapters.asking import AskedParcels
 from orders.domain.address import Address
 from orders.domain.money import Money
 from orders.domain.order import Event, Flow, Item, Order
 from orders.domain.saga import Done, Refused, Saga, SagaStatus, Step
 from orders.entrypoints import queue
 from orders.ports.storage import Work
+from shipping import api
 from shipping.carriers.books import DatabaseBooks
 from shipping.carriers.fleet import Fleet
 from shipping.carriers.guarded import GuardedCarrier, Patience
@@ -44,6 +55,7 @@ from support.shop_events import envelope
 
 CONTRACT = json.loads((Path(__file__).parents[1] / "contracts/orders-shipping.json").read_text(encoding="utf-8"))
 INTERACTIONS = {one["asks"]: one for one in CONTRACT["interactions"]}
+CALLS = {one["asks"]: one for one in CONTRACT["calls"]}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TAKEN = {"ShipmentBooked": Done(Step.SHIP), "ShipmentFailed": Refused(Step.SHIP, "some text")}
 
@@ -51,6 +63,15 @@ TAKEN = {"ShipmentBooked": Done(Step.SHIP), "ShipmentFailed": Refused(Step.SHIP,
 @pytest.fixture(params=INTERACTIONS)
 def interaction(request: pytest.FixtureRequest) -> dict[str, Any]:
     return dict(INTERACTIONS[request.param])
+
+
+@pytest.fixture(params=CALLS)
+def call(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(CALLS[request.param])
+
+
+def an_interaction() -> dict[str, Any]:
+    return dict(next(iter(INTERACTIONS.values())))
 
 
 def an_order(asked: dict[str, Any]) -> Work:
@@ -82,6 +103,23 @@ def test_orders_understands_the_answers_by_what_it_reads_of_them(interaction: di
             assert set(answer["reads"]) == {"orderId"}, "of a parcel's way orders reads whose it is"
 
 
+async def test_orders_calls_as_the_contract_says_and_understands_the_answer(call: dict[str, Any]) -> None:
+    made: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        made.append(request)
+        return httpx.Response(call["response"]["status"])
+
+    settings = Settings(SEATRIAL_SERVICE="orders")
+    metrics = Metrics(settings, Lifecycle(settle=0, drain=0, clock=time.monotonic))
+    shipping = Upstream("shipping", "http://shipping", timeout=1, metrics=metrics, telemetry=Telemetry(settings))
+    shipping._client = httpx.AsyncClient(base_url="http://shipping", transport=httpx.MockTransport(answer))
+    withdrawn = await AskedParcels(shipping, timeout=1).withdraw(an_order(an_interaction()["payload"]).order)
+    await shipping.close()
+    assert [(one.method, one.url.path) for one in made] == [(call["request"]["method"], call["request"]["path"])]
+    assert withdrawn == (call["response"]["status"] == 204)
+
+
 class Shipping:
     """Shipping's own parts in this process, on SQLite, with time that flies."""
 
@@ -100,6 +138,9 @@ class Shipping:
         )
         office = Office(outbox=Outbox(), carriers=fleet.names, now=self.now)
         limits = Limits(at_once=4, patience=timedelta(seconds=0))
+        self.api = FastAPI()
+        self.api.include_router(api.shipments(database, fleet, office))
+        problems.install(self.api)
         self._dispatch = Dispatch(
             database=database, office=office, fleet=fleet, share=Share(Path("/nonexistent")), limits=limits
         )
@@ -145,3 +186,14 @@ async def test_shipping_answers_as_the_contract_says(interaction: dict[str, Any]
         for name, value in promised["reads"].items():
             assert type(answer.payload[name]) is type(value)
             assert answer.payload["orderId"] == interaction["payload"]["orderId"]
+
+
+async def test_shipping_answers_calls_as_the_contract_says(call: dict[str, Any], database: Database) -> None:
+    supplier, interaction = Shipping(database, Conditions(delay=0)), an_interaction()
+    if call["given"] == "a parcel that a carrier has":
+        asked = envelope(interaction["message"], interaction["payload"])
+        await supplier.answers(asked, len(interaction["answers"]))
+    transport = httpx.ASGITransport(supplier.api)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shipping") as client:
+        answer = await client.request(call["request"]["method"], call["request"]["path"])
+    assert answer.status_code == call["response"]["status"]
