@@ -41,7 +41,8 @@ def test_a_rollout_waits_for_a_caller_that_istiod_cannot_reach_and_says_whose_it
 
 
 def test_an_analysed_step_outlasts_an_istiod_that_is_gone(place: Place, control_plane: ControlPlane) -> None:
-    rollout = {"steps": [30], "hold": "3s", "analysis": {"toleratePercentPoints": 5}}
+    analysis = {"toleratePercentPoints": 5}
+    rollout = {"steps": [30], "hold": "3s", "progressDeadline": "300s", "analysis": analysis}
     service = place.actor("orders", rollout=rollout)
     service.apply()
     service.await_stable(1)
@@ -49,13 +50,13 @@ def test_an_analysed_step_outlasts_an_istiod_that_is_gone(place: Place, control_
         service.apply(env={"RELEASE": "two"})
         second.until(carries(30), within=60, what="30 %")
         with control_plane.without_istiod():
-            go_on(load, 400)
+            go_on(load, 200)
             attempt = service.attempt(2)
             assert attempt["weight"]["verified"] == 30, f"nobody can have carried more: {attempt['weight']}"
             assert [p for p in service.pods(1) if is_ready(p)], "the old pods went"
         second.until(lambda r: phase_of(r) == "Succeeded", within=120, what="it is promoted")
         service.await_stable(2)
-        nothing_lost(load.stop(), least=400)
+        nothing_lost(load.stop(), least=200)
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def cut_off(service: Service) -> Iterator[None]:
 
 def names(revision: Object, pod: str) -> bool:
     """Whether it says that it waits for a pod's proxy."""
-    return pod in revision["status"].get("message", "")
+    return pod in revision.get("status", {}).get("message", "")
 
 
 def carries(weight: int) -> Callable[[Object], bool]:

@@ -5,7 +5,7 @@ from support.place import Place
 from support.sailing import sail
 from support.traffic import nothing_lost
 
-CALL = Ask("/shop.Orders/Get", "POST", (("content-type", "application/grpc"), ("te", "trailers")), "\0\0\0\0\0")
+CALL = Ask("/shop.Orders/Get", "POST", (("content-type", "application/grpc"), ("te", "trailers")), "call")
 
 
 def test_a_revision_is_judged_by_the_statuses_in_its_trailers(place: Place) -> None:
