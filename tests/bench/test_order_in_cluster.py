@@ -1,7 +1,7 @@
 """What an order takes in the cluster, from the intended click to the answer: at 20 and at 50 orders a second.
 
-Through the ingress gateway and every sidecar on the way, both flows in turn, one order in ten taken back. The figures are
-printed with the machine's load; afterwards every rule about the shop holds, or it was no order.
+Through the ingress gateway and every sidecar on the way, both flows in turn, one order in ten taken back. The
+figures are printed with the machine's load; afterwards every rule about the shop holds, or it was no order.
 """
 
 import os

@@ -105,6 +105,8 @@ def test_an_order_is_accepted_while_it_is_pending_or_confirmed_and_not_when_it_i
 
 def test_an_order_that_goes_on_though_it_was_cancelled_is_wrong() -> None:
     assert answers.cancelled(PLACED)(answer(order(status="cancelled"))) == PLACED
+    assert answers.cancelled(PLACED)(answer(order(status="confirmed"), status=202)) == PLACED
+    assert answers.cancelled(PLACED)(answer({"detail": "a carrier has it"}, status=409)) == PLACED
     with pytest.raises(WrongAnswer, match="confirmed instead of cancelled"):
         answers.cancelled(PLACED)(answer(order(status="confirmed")))
 
