@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, Literal
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from sqlalchemy import (
     JSON,
     DateTime,
     Dialect,
+    Executable,
     MetaData,
     StaticPool,
     Table,
@@ -169,25 +171,32 @@ async def insert_if_absent(session: AsyncSession, table: Table, **values: Any) -
 
     On Postgres it waits for a transaction that is inserting the same row.
     """
-    kind = session.get_bind().dialect.name
-    insert = postgresql.insert(table) if kind == "postgresql" else sqlite.insert(table)
-    key = next(iter(table.primary_key))
-    inserted = await session.execute(insert.values(**values).on_conflict_do_nothing().returning(key))
+    inserted = await session.execute(_insert_if_absent(table, session.get_bind().dialect.name), values)
     return inserted.first() is not None
 
 
+@cache
+def _insert_if_absent(table: Table, dialect: str) -> Executable:
+    """Built once: that costs more than to run it."""
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_nothing().returning(next(iter(table.primary_key)))
+
+
 def _is_refusal(error: sa_exc.DBAPIError) -> bool:
-    """Whether a server that starts, ends, or is full answered: SQLSTATE classes 08, 53 and 57P."""
-    return (getattr(error.orig, "sqlstate", None) or "").startswith(("08", "53", "57P"))
+    """Whether a server that starts, ends, or is full answered (SQLSTATE classes 08, 53 and 57P), or none did.
+
+    When a connection ends in the middle of something the driver may find itself in a state that it knows no way from.
+    """
+    told = (getattr(error.orig, "sqlstate", None) or "").startswith(("08", "53", "57P"))
+    return told or isinstance(error, sa_exc.InternalError)
 
 
 def _postgres(url: str, application: str, connections: int) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=_BUSY_SECONDS,
-        pool_pre_ping=True,  # a database that was restarted costs no request
         connect_args={
             "timeout": _CONNECT_SECONDS,
             "command_timeout": _STATEMENT_SECONDS,
@@ -202,6 +211,14 @@ def _postgres(url: str, application: str, connections: int) -> AsyncEngine:
             },
         },
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401 - as the event gives it
+        # A database that was restarted costs no request. To ask it each time would take three round trips.
+        if connection.driver_connection.is_closed():
+            raise sa_exc.DisconnectionError
+
+    return engine
 
 
 def _sqlite(url: str) -> AsyncEngine:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, event, insert
+from sqlalchemy import BigInteger, Column, Identity, Integer, Table, Text, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +26,6 @@ OUTBOX: Final = Table(
     Column("subject", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("added_at", Timestamp, nullable=False),
-    Index(None, "aggregate_id", "position"),
 )
 SEQUENCES: Final = Table(
     "outbox_sequences",
@@ -34,6 +33,14 @@ SEQUENCES: Final = Table(
     Column("aggregate_id", Text, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
 )
+_ADD: Final = insert(OUTBOX)
+_ONE_MORE: Final = {
+    name: kind.insert(SEQUENCES)
+    .on_conflict_do_update(index_elements=["aggregate_id"], set_={"sequence": SEQUENCES.c.sequence + 1})
+    .returning(SEQUENCES.c.sequence)
+    for name, kind in (("postgresql", postgresql), ("sqlite", sqlite))
+}
+"""Numbers the events of an aggregate from 1."""
 _ANNOUNCED: Final = "outbox announced"
 
 
@@ -49,19 +56,19 @@ class Outbox:
         Transactions that tell of the same aggregate wait for one another from here to their end, so that the order in
         which they are numbered is the order in which they commit.
         """
-        sequence = await _next_sequence(session, aggregate_id)
+        one_more = _ONE_MORE[session.get_bind().dialect.name]
+        sequence = (await session.execute(one_more, {"aggregate_id": aggregate_id, "sequence": 1})).scalar_one()
         numbered = envelope.model_copy(
             update={"metadata": envelope.metadata.model_copy(update={"sequence": sequence})},
         )
-        await session.execute(
-            insert(OUTBOX).values(
-                event_id=envelope.event_id,
-                aggregate_id=aggregate_id,
-                subject=envelope.subject,
-                message=numbered.to_bytes().decode(),
-                added_at=datetime.now(UTC),
-            )
-        )
+        row = {
+            "event_id": envelope.event_id,
+            "aggregate_id": aggregate_id,
+            "subject": envelope.subject,
+            "message": numbered.to_bytes().decode(),
+            "added_at": datetime.now(UTC),
+        }
+        await session.execute(_ADD, row)
         self._announce_after_commit(session)
 
     def _announce_after_commit(self, session: AsyncSession) -> None:
@@ -74,13 +81,3 @@ class Outbox:
             announce()
 
         event.listen(session.sync_session, "after_commit", committed)
-
-
-async def _next_sequence(session: AsyncSession, aggregate_id: str) -> int:
-    kind = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    numbering = kind.insert(SEQUENCES).values(aggregate_id=aggregate_id, sequence=1)
-    one_more = numbering.on_conflict_do_update(
-        index_elements=[SEQUENCES.c.aggregate_id], set_={"sequence": SEQUENCES.c.sequence + 1}
-    )
-    sequence: int = (await session.execute(one_more.returning(SEQUENCES.c.sequence))).scalar_one()
-    return sequence

@@ -1,13 +1,13 @@
 """The outbox' other end: publishes what was committed, and forgets it once the broker keeps it.
 
 Any number of processes may do so at once. A pass takes whole aggregates: it locks the oldest event of each, skipping
-what another process has locked, and may then publish those behind it too, for the next one doesn't become the oldest
-before this transaction ends. Within an aggregate one event waits until the broker keeps the one before; aggregates
+what another process has locked, and may then publish those behind it too, for none of them becomes the oldest before
+this transaction ends. Within an aggregate one event waits until the broker keeps the one before; aggregates
 don't wait for one another. A process that dies frees its locks, and what it had published but not forgotten is
 published again under the same id.
 
-A commit of this process starts a pass at once. Those of others are found by looking, four times a second: NOTIFY would
-tell, but takes a lock of the whole database at every commit.
+A commit of this process starts a pass at once. What others left is found by looking, once a second: NOTIFY would tell,
+but takes a lock of the whole database at every commit.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from sqlalchemy import Row, Select, delete, exists, func, select
+from sqlalchemy import Row, Select, bindparam, delete, func, select
 
 from chassis.broker import BrokerUnavailableError
 from chassis.database import Database, DatabaseUnavailable
@@ -31,13 +31,44 @@ from chassis.share import Share
 _log = logging.getLogger(__name__)
 
 _BATCH: Final = 500
-_LOOK_SECONDS: Final = 0.25
-_MEASURE_SECONDS: Final = 5.0
+_WINDOW: Final = 1000
+_LOOK_SECONDS: Final = 1.0
+_MEASURE_SECONDS: Final = 10.0
 _PASS_SECONDS: Final = 10.0
 """After which a pass begins no more: a transaction mustn't stay open for long."""
+_STUCK_SECONDS: Final = 60.0
+"""After which a pass is given up, whatever it waits for."""
 _Waiting: TypeAlias = Row[int, str, str, str, str, datetime]
 """A row of the outbox."""
 _DELAYS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+def _take() -> Select[int, str, str, str, str, datetime]:
+    """The oldest events, whole aggregates only, of which no other process has locked the first; locks the first ones.
+
+    Whatever waits, it looks at no more than the oldest few: all that come before those are among them.
+    """
+    oldest = select(OUTBOX).order_by(OUTBOX.c.position).limit(_WINDOW).cte("oldest")
+    first = select(func.min(oldest.c.position)).group_by(oldest.c.aggregate_id)
+    taken = (
+        select(OUTBOX.c.aggregate_id)
+        .where(OUTBOX.c.position.in_(first))
+        .order_by(OUTBOX.c.position)
+        .limit(_BATCH)
+        .with_for_update(skip_locked=True)
+        .cte("taken")
+    )
+    return (
+        select(*oldest.c)
+        .join(taken, taken.c.aggregate_id == oldest.c.aggregate_id)
+        .order_by(oldest.c.position)
+        .limit(_BATCH)
+    )
+
+
+_TAKE: Final = _take()
+_MEASURE: Final = select(func.count(), func.min(OUTBOX.c.added_at))
+_FORGET: Final = delete(OUTBOX).where(OUTBOX.c.position.in_(bindparam("kept", expanding=True)))
 
 
 class Publisher(Protocol):
@@ -103,14 +134,14 @@ class Relay:
         Raises ``BrokerUnavailableError`` when that isn't all that it tried, and ``DatabaseUnavailable``.
         """
         async with self._database.transaction() as session:
-            rows = (await session.execute(_oldest_of_each_aggregate())).all()
+            rows = (await session.execute(_TAKE)).all()
             if not rows:
                 return 0
             deadline = time.monotonic() + _PASS_SECONDS
             chains = [_Chain(self._broker, chain, deadline) for chain in _by_aggregate(rows)]
             await asyncio.gather(*(chain.publish() for chain in chains))
             kept = [row for chain in chains for row in chain.kept]
-            await session.execute(delete(OUTBOX).where(OUTBOX.c.position.in_([row.position for row in kept])))
+            await session.execute(_FORGET, {"kept": [row.position for row in kept]})
         now = datetime.now(UTC)
         for row in kept:
             self._metrics.delay.observe((now - row.added_at).total_seconds())
@@ -130,11 +161,12 @@ class Relay:
             return _LOOK_SECONDS
         started = time.monotonic()
         try:
-            await self._measure()
-            published = await self.publish_some()
-        except (BrokerUnavailableError, DatabaseUnavailable) as error:
+            async with asyncio.timeout(_STUCK_SECONDS):
+                await self._measure()
+                published = await self.publish_some()
+        except (BrokerUnavailableError, DatabaseUnavailable, TimeoutError) as error:
             self._metrics.failures.inc()
-            _log.warning("events wait in the outbox", extra={"cause": str(error.__cause__ or error)})
+            _log.warning("events wait in the outbox", extra={"cause": repr(error.__cause__ or error)})
             return backoff.next()
         backoff.reset()
         if not published:
@@ -153,7 +185,7 @@ class Relay:
             return
         self._next_measure = time.monotonic() + _MEASURE_SECONDS
         async with self._database.transaction() as session:
-            backlog, oldest = (await session.execute(select(func.count(), func.min(OUTBOX.c.added_at)))).one()
+            backlog, oldest = (await session.execute(_MEASURE)).one()
         self._metrics.backlog.set(backlog)
         self._metrics.age.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0)
 
@@ -189,26 +221,6 @@ class _Chain:
             await self._broker.send(row.subject, message, message_id=row.event_id)
         else:
             await self._broker.publish(envelope)
-
-
-def _oldest_of_each_aggregate() -> Select[int, str, str, str, str, datetime]:
-    """The oldest events of aggregates that no other process has taken, in order; PostgreSQL locks the very oldest."""
-    earlier = OUTBOX.alias("earlier")
-    is_oldest = ~exists().where(earlier.c.aggregate_id == OUTBOX.c.aggregate_id, earlier.c.position < OUTBOX.c.position)
-    taken = (
-        select(OUTBOX.c.aggregate_id)
-        .where(is_oldest)
-        .order_by(OUTBOX.c.position)
-        .limit(_BATCH)
-        .with_for_update(skip_locked=True)
-        .cte("taken")
-    )
-    return (
-        select(OUTBOX)
-        .join(taken, taken.c.aggregate_id == OUTBOX.c.aggregate_id)
-        .order_by(OUTBOX.c.position)
-        .limit(_BATCH)
-    )
 
 
 def _by_aggregate(rows: Sequence[_Waiting]) -> list[list[_Waiting]]:

@@ -27,7 +27,6 @@ def outbox() -> None:
         sa.Column("added_at", Timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("position", name="pk_outbox"),
     )
-    op.create_index("ix_outbox_aggregate_id_position", "outbox", ["aggregate_id", "position"])
     op.create_table(
         "outbox_sequences",
         sa.Column("aggregate_id", sa.Text(), nullable=False),

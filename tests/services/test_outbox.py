@@ -239,8 +239,8 @@ async def test_events_wait_for_a_broker_that_is_down_and_leave_in_order(post: Po
 async def test_a_database_that_was_killed_is_come_back_to(post: Post, own: DataServices) -> None:
     await post.relay()
     await post.tell("rope-01", 0)
-    own.postgres.kill()
-    own.postgres.start()
+    await asyncio.to_thread(own.postgres.kill)
+    await asyncio.to_thread(own.postgres.start)
     await post.tell("rope-01", 1)
     await post.drained()
     assert told(await streams.kept(own.broker_url)) == {"rope-01": [0, 1]}
