@@ -7,6 +7,7 @@ finishes what it has. It starts over when the connection is lost or the pod's sh
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Final
 
 from nats.aio.client import Client
@@ -165,10 +166,8 @@ class Consumer:
         """Tell the broker that work goes on, so that it doesn't hand out again what takes its time."""
         for message in list(self._running.values()):
             if not message.is_acked:
-                try:
+                with suppress(NatsError):  # one that came over a lost connection is another's now
                     await message.in_progress()
-                except NatsError:
-                    return  # the connection is gone, and with it the claim to these messages
 
     async def _stirred(self, seconds: float) -> None:
         try:
