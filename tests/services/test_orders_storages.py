@@ -281,6 +281,18 @@ async def test_an_order_that_is_cancelled_while_it_is_paid_is_refunded(
     assert await state(pod, order) == ("cancelled", "compensated")
 
 
+async def test_a_process_drives_a_saga_once_at_a_time(ground: Ground, shop: Shop, clock: Clock) -> None:
+    pod = Pod(ground, shop, clock, patience=0.05)
+    shop.says["charge"] = paid = asyncio.Event()
+    order = await pod.ordering.place(ROPES, key=None, trail=CLICK)
+    await shop.until("charge")
+    await pod.coordinator.cancel(order.id, "changed my mind", patience=5)
+    assert shop.calls == ["reserve", "charge"], "its own payment is under way"
+    paid.set()
+    await pod.errands.all()
+    assert shop.calls == ["reserve", "charge", "refund", "release"]
+
+
 async def test_a_parcel_on_its_way_cannot_be_cancelled(pod: Pod, ground: Ground) -> None:
     order = await confirmed(pod)
     await pod.ordering.collected(order.id, "m-2")

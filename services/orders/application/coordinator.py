@@ -69,6 +69,7 @@ class Coordinator:
         self._errands = errands
         self._clock = clock
         self._driver = driver
+        self._driving: set[str] = set()
         self.policy = policy
 
     def lease(self) -> Lease:
@@ -76,10 +77,20 @@ class Coordinator:
         return Lease(self._driver, self._clock() + LEASE)
 
     async def drive(self, work: Work) -> Work:
-        """Do what is due about a saga that we hold, until nothing is or another process holds it."""
-        while self._ours(work) and (todo := due(work.saga, self._clock())) is not None:
-            fact = todo if isinstance(todo, TimeUp) else await self._call(work.order, todo)
-            work = await self._learn(work, fact)
+        """Do what is due about a saga that we hold, until nothing is or another process holds it.
+
+        Where this process is at it already, that goes on with whatever has changed meanwhile.
+        """
+        order_id = work.order.id
+        if order_id in self._driving:
+            return work
+        self._driving.add(order_id)
+        try:
+            while self._ours(work) and (todo := due(work.saga, self._clock())) is not None:
+                fact = todo if isinstance(todo, TimeUp) else await self._call(work.order, todo)
+                work = await self._learn(work, fact)
+        finally:
+            self._driving.discard(order_id)
         return work
 
     async def hear(self, order_id: str, heard: Heard) -> bool:

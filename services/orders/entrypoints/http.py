@@ -27,7 +27,7 @@ from orders.entrypoints.views import (
 from orders.ports.storage import KeyReusedError
 
 _UNENDED: Final = tuple(status for status in SagaStatus if status not in ENDED)
-Id = Annotated[str, Path(max_length=128)]
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 After = Annotated[UUID | None, Query(description="Where the page before ended.")]
 
@@ -70,12 +70,12 @@ def router(ordering: Ordering, coordinator: Coordinator, *, patience: float) -> 
         found = await ordering.orders_of(customer, limit=limit, after=str(after) if after else None)
         return OrderList(orders=[OrderView.of(o) for o in found], next=found[-1].id if len(found) == limit else None)
 
-    @routes.post("/v1/orders/{order_id}/cancel")
+    @routes.post(
+        "/v1/orders/{order_id}/cancel",
+        responses={202: {"model": OrderView, "description": "It isn't cancelled yet: its parcel is to be withdrawn."}},
+    )
     async def cancel_order(order_id: Id, request: CancelRequest, response: Response) -> OrderView:
-        """Cancel an order that no carrier has yet. Refund and release follow.
-
-        202 and an order that isn't cancelled yet: its parcel must be withdrawn first, and shipping hasn't answered.
-        """
+        """Cancel an order that no carrier has yet. Refund and release follow."""
         try:
             order = await coordinator.cancel(order_id, request.reason, patience=patience)
         except OrderError as error:

@@ -59,12 +59,18 @@ class OrderRequest(BaseModel):
         )
 
 
+Reason = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_REASON, pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$")
+]
+"""A line that isn't blank."""
+
+
 class CancelRequest(BaseModel):
     """Why an order is cancelled."""
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S", examples=["ordered twice"])
+    reason: Reason = Field(examples=["ordered twice"])
 
 
 class ResolveRequest(BaseModel):
@@ -73,7 +79,7 @@ class ResolveRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     action: Action = Field(description="Try again, take back what was done, or take it as settled by hand.")
-    reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S", examples=["payments is back"])
+    reason: Reason = Field(examples=["payments is back"])
 
 
 class MoneyView(BaseModel):
