@@ -26,10 +26,9 @@ from chassis.relay import Relay
 from chassis.settings import Settings
 from chassis.share import Share
 from chassis.telemetry import Telemetry
-from support import awaiting
 
 APPS = Path(__file__).parents[1] / "services" / "apps"
-ROUNDS, ROWS, EVENTS, AGGREGATES, CONNECTIONS = 5, 1000, 4000, 200, 8
+ROUNDS, ROWS, EVENTS, AGGREGATES, CONNECTIONS = 5, 1000, 2000, 200, 8
 BARE = "CREATE TABLE bare (id text PRIMARY KEY, message text NOT NULL)"
 Rate = Callable[[], Awaitable[float]]
 
@@ -106,7 +105,7 @@ async def a_bench(data: DataServices) -> AsyncIterator[Bench]:
         await migrate(database, "announcer", patience=10)
         for broker in brokers:
             await broker.open()
-            await awaiting.eventually(lambda broker=broker: broker.connected, within=30)
+            await broker.session()
         relays = [Relay(database, one, share=Share(), registry=CollectorRegistry()) for one in brokers]
         yield Bench(database, bare, relays)
         for broker in brokers:
