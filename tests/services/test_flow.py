@@ -10,9 +10,6 @@ from collections.abc import Iterator
 import httpx
 import nats
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
-from schemathesis import GenerationMode
 
 from chassis.ids import new_id
 from support.shopping import FLOWS, Flow, Shopping, came_home, sail, shopping
@@ -190,27 +187,3 @@ def test_sixty_orders_survive_six_kills(visit: Shopping) -> None:
     assert len(voyage.orders) == 60
     assert len(voyage.kills) == 6
     came_home(visit, voyage, MALFORMED)
-
-
-FUZZED = ("gateway", "catalog", "orders", "inventory", "payments", "shipping", "notifications")
-
-
-@pytest.mark.parametrize("service", FUZZED)
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_whatever_is_asked_of_a_service_is_no_error_of_its_own(
-    visit: Shopping, service: str, mode: GenerationMode
-) -> None:
-    """What its OpenAPI document allows, and what it doesn't."""
-    document = schemathesis.openapi.from_url(f"{visit.shop[service].url}/openapi.json")
-    for found in document.get_all_operations():
-        operation = found.ok()
-
-        @settings(
-            max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-        )
-        @given(case=operation.as_strategy(generation_mode=mode))
-        def ask(case: schemathesis.Case) -> None:
-            answer = case.call()
-            assert answer.status_code not in {500, 502, 504}, f"{case.as_curl_command()}: {answer.text}"
-
-        ask()

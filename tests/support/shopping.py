@@ -30,6 +30,8 @@ _TRY_AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 _DATABASES = ("orders", "inventory", "payments", "shipping", "notifications")
 _ENDED = frozenset({"delivered", "cancelled"})
 BUYERS = 4
+_PATIENCE = 180.0
+"""Seconds for which a customer tries again: a killed service is back as soon as the machine has time for it."""
 _STALLED = 300.0
 _PARCELS_WITHIN = 120.0
 """Seconds in which the carriers' rounds bring the last parcel."""
@@ -82,7 +84,7 @@ class Shopping:
             assert answer.status_code not in _TRY_AGAIN, answer.text
             return answer
 
-        answer = eventually(taken, within=60, every=0.1, what="an order is taken") if key else taken()
+        answer = eventually(taken, within=_PATIENCE, every=0.1, what="an order is taken") if key else taken()
         assert answer is not None
         assert answer.status_code == 201, answer.text
         return answer
