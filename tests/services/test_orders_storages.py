@@ -301,6 +301,9 @@ async def test_a_parcel_on_its_way_cannot_be_cancelled(pod: Pod, ground: Ground)
     await pod.ordering.collected(order.id, "m-2")
     await pod.ordering.delivered(order.id, "m-3")
     assert (await ground.told())[-2:] == ["OrderShipped", "OrderDelivered"]
+    saga = await pod.ordering.saga(order.id)
+    assert saga is not None
+    assert saga.trail == {"correlation": "click-1", "causation": "m-3"}, "each event names the one before as its cause"
 
 
 async def test_news_of_a_parcel_may_overtake_its_booking_but_not_the_confirmation(pod: Pod, shop: Shop) -> None:

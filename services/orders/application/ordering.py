@@ -166,7 +166,8 @@ class Ordering:
                     if work.order.status is Status.PENDING:
                         raise TooEarlyError(f"order {order_id} isn't confirmed yet")
                     if await unit.first_time(message_id):
-                        await unit.save(work, replace(work, order=_moved(work.order, status)))
+                        saga = replace(work.saga, trail={**work.saga.trail, "causation": message_id})
+                        await unit.save(work, replace(work, order=_moved(work.order, status), saga=saga))
                     return
             except StaleError:
                 continue
