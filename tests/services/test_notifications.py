@@ -314,8 +314,9 @@ def test_a_note_sent_again_with_its_key_is_told_once(
 
 def test_what_looks_like_sql_finds_nothing_and_breaks_nothing(notifications: httpx.Client, customer: str) -> None:
     notifications.post("/v1/notifications", json={"customer": customer, "subject": "Hello", "text": "You."})
-    evil = "' OR '1'='1'; DROP TABLE notifications; --"
+    evil = "'OR'1'='1';DROP/**/TABLE/**/notifications;--"
     assert notifications.get("/v1/notifications", params={"order": evil}).json() == {"notifications": []}
+    assert notifications.get("/v1/notifications", params={"order": "\0"}).status_code == 422, "Postgres takes no NUL"
     assert notifications.get("/v1/notifications", params={"customer": evil}).status_code == 422
     assert statuses(notifications, customer) == ["note sent"]
 

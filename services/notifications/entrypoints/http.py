@@ -21,6 +21,7 @@ from notifications.telling import Telling
 from notifications.trail import draw
 
 Customer = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$", examples=["ada"])]
+Id = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
 Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -101,7 +102,7 @@ def router(database: Database, telling: Telling, trails: Trails, intake: Bulkhea
     @routes.get("/v1/notifications")
     async def list_notifications(
         customer: Annotated[Customer | None, Query()] = None,
-        order: Annotated[str | None, Query(max_length=128)] = None,
+        order: Annotated[Id | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> NotificationList:
         """List what was told, the latest first."""
@@ -148,7 +149,7 @@ def router(database: Database, telling: Telling, trails: Trails, intake: Bulkhea
 
     @routes.get("/v1/trails/{identity}", response_class=PlainTextResponse)
     async def read_trail(
-        identity: Annotated[str, Path(max_length=128, description="A request's x-request-id, or an order's id.")],
+        identity: Annotated[Id, Path(description="A request's x-request-id, or an order's id.")],
     ) -> PlainTextResponse:
         """Draw what followed from a request: which event from which, down to the last notification."""
         trail = await trails.of(identity)
