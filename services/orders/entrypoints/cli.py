@@ -1,11 +1,12 @@
 """Orders from a command line, on the same database as the pods: ``python -m orders place --customer ada rope-01=2``.
 
-For whoever has a shell where the service runs. It prints JSON, one document a command.
+For whoever has a shell where the service runs. Prints JSON, one document for each order or saga; logs go to stderr.
 """
 
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -30,6 +31,9 @@ Open = Callable[[], AbstractAsyncContextManager[tuple[Ordering, Coordinator]]]
 def main(open_: Open, arguments: Sequence[str]) -> None:
     """Run one command, and end with 1 and a sentence when it isn't possible."""
     chosen = _parser().parse_args(arguments)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)  # the answer alone goes where it may be read by a program
 
     async def run() -> list[BaseModel]:
         async with open_() as (ordering, coordinator):
