@@ -12,6 +12,7 @@ from there. The same happens when the bank doesn't answer in time: the order is 
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -90,9 +91,7 @@ class Charging:
     async def charge(self, wanted: Charged, origin: Origin) -> Charge:
         """Charge an order, or tell how its charge stands. Raises ``DifferentChargeError`` and ``KeyReused``."""
         charge = await decide(self._database, lambda session: self._intend_by_key(session, wanted, origin))
-        if charge.status is Status.INTENDED:
-            charge = await self.pursue(wanted.order)
-        return charge
+        return await self._pursue(charge) if charge.status is Status.INTENDED else charge
 
     async def _intend_by_key(self, session: AsyncSession, wanted: Charged, origin: Origin) -> Charge:
         """The same key is the same request. Its answer is how the charge stands, so the key keeps the order's name."""
@@ -131,9 +130,7 @@ class Charging:
     async def refund(self, order: str, reason: str, origin: Origin) -> Charge:
         """Give the money back; where none was taken, see to it that none ever is."""
         charge = await decide(self._database, lambda session: self.intend_refund(session, order, reason, origin))
-        if charge.status is Status.REFUNDING:
-            charge = await self.pursue(order)
-        return charge
+        return await self._pursue(charge) if charge.status is Status.REFUNDING else charge
 
     async def intend_refund(self, session: AsyncSession, order: str, reason: str, origin: Origin) -> Charge:
         """Write down that an order's money shall go back, as far as there is any to go back."""
@@ -143,12 +140,27 @@ class Charging:
                 return await self._books.record(session, charge, event, origin=origin)
         return charge
 
-    async def pursue(self, order: str, *, patience: float | None = None, enquire: bool = False) -> Charge:
-        """Ask the bank about an open charge and write down what it says; without an answer it is charged later.
+    async def pursue(self, order: str) -> Charge:
+        """Ask the bank about a charge that is open, and write down what it says."""
+        return await self._pursue(await self.find(order))
+
+    async def settle(self) -> None:
+        """Go on with charges that were left open by a bank that was late, or by a process that has died."""
+        async with self._database.transaction() as session:
+            due = await work.claim(session, now=self._books.now(), limit=_SETTLED_AT_ONCE)
+        outcomes = await asyncio.gather(*map(self._go_on, due), return_exceptions=True)
+        for order, outcome in zip(due, outcomes, strict=True):
+            if isinstance(outcome, BaseException):  # it must not hold up the others
+                _log.error("a charge can't be settled", extra={"order": order}, exc_info=outcome)
+
+    async def _go_on(self, order: str) -> Charge:
+        return await self._pursue(await self.find(order), patience=3 * self._patience, enquire=True)
+
+    async def _pursue(self, charge: Charge, *, patience: float | None = None, enquire: bool = False) -> Charge:
+        """Ask the bank and write down what it says; without an answer in time it is charged later.
 
         ``enquire`` asks what the bank knows before anything new is asked of it.
         """
-        charge = await self.find(order)
         if not charge.open:
             return charge
         wish = Wish.REFUND if charge.status is Status.REFUNDING else Wish.CHARGE
@@ -157,19 +169,13 @@ class Charging:
             async with asyncio.timeout(patience or self._patience):
                 answer = await self._answer(ask, enquire=enquire)
         except (NoAnswerError, TimeoutError) as error:
-            _log.warning("no answer from the bank", extra={"order": order, "wish": wish, "cause": str(error)})
-            return await decide(
-                self._database, lambda session: self._write(session, order, ChargeDeferred("the bank is late"))
-            )
-        return await decide(self._database, lambda session: self._write_answer(session, order, wish, answer))
-
-    async def settle(self) -> None:
-        """Go on with charges that were left open by a bank that was late, or by a process that has died."""
-        async with self._database.transaction() as session:
-            due = await work.claim(session, now=self._books.now(), limit=_SETTLED_AT_ONCE)
-        async with asyncio.TaskGroup() as group:
-            for order in due:
-                group.create_task(self.pursue(order, patience=3 * self._patience, enquire=True))
+            _log.warning("no answer from the bank", extra={"order": charge.order, "wish": wish, "cause": str(error)})
+            late = (ChargeDeferred("the bank is late"),)
+            return await decide(self._database, lambda session: self._write(session, charge.order, lambda _: late))
+        return await decide(
+            self._database,
+            lambda session: self._write(session, charge.order, lambda now: _meaning(now, wish, answer)),
+        )
 
     async def _answer(self, ask: Ask, *, enquire: bool) -> Answer:
         if enquire and ask.wish is Wish.CHARGE:
@@ -179,16 +185,10 @@ class Charging:
                 return answer
         return await self._bank.ask(ask)
 
-    async def _write_answer(self, session: AsyncSession, order: str, wish: Wish, answer: Answer) -> Charge:
+    async def _write(self, session: AsyncSession, order: str, meaning: Callable[[Charge], tuple[Event, ...]]) -> Charge:
+        """Let happen what is meant for a charge as it is now, unless somebody else was there before."""
         charge = await accounts.charge(session, order)
-        happened = _meaning(charge, wish, answer)
-        if not happened and charge.open:
-            _log.error("the bank's answer doesn't fit", extra={"order": order, "wish": wish, "verdict": answer.verdict})
-        return await self._write(session, order, *happened)
-
-    async def _write(self, session: AsyncSession, order: str, *happened: Event) -> Charge:
-        """Let events happen to a charge, unless somebody else was there before."""
-        charge = await accounts.charge(session, order)
+        happened = meaning(charge)
         origin = await work.origin_of(session, order)
         if origin is None or not happened or not charge.allows(happened[0]):
             return charge
@@ -209,4 +209,6 @@ def _meaning(charge: Charge, wish: Wish, answer: Answer) -> tuple[Event, ...]:
         case Wish.REFUND, Verdict.NOTHING_BOOKED if not charge.collected:
             return (ChargeCancelled(charge.reason or "refunded before it was charged"),)
         case _:
+            if charge.open:
+                _log.error("the bank's answer doesn't fit", extra={"order": charge.order, "verdict": answer.verdict})
             return ()
