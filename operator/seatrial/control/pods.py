@@ -44,7 +44,7 @@ def untold(pods: Iterable[Object], shares: Mapping[int, PodShare]) -> list[tuple
 
     A pod that is ending has nothing to begin any more.
     """
-    found = []
+    found: list[tuple[Object, Mapping[str, str]]] = []
     for pod in pods:
         meta, share = pod["metadata"], shares.get(revision_of(pod) or 0)
         over = meta.get("deletionTimestamp") or (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}

@@ -101,14 +101,14 @@ class Writer:
         patch = {"metadata": {"annotations": {annotation: None}, "resourceVersion": meta["resourceVersion"]}}
         self._note(key, await self._kube.merge(kind, meta["name"], meta["namespace"], patch), "annotation")
 
-    async def tell_pods(self, key: Key, told: Iterable[tuple[Object, Mapping[str, str]]]) -> None:
+    async def tell_pods(self, key: Key, told: Iterable[tuple[Mapping[str, Any], Mapping[str, str]]]) -> None:
         """Give pods annotations, side by side. Over no version: a pod's changes all the time, and these are ours alone.
 
         One that is gone meanwhile needs none.
         """
         await _all(self._tell_pod(key, pod, annotations) for pod, annotations in told)
 
-    async def _tell_pod(self, key: Key, pod: Object, annotations: Mapping[str, str]) -> None:
+    async def _tell_pod(self, key: Key, pod: Mapping[str, Any], annotations: Mapping[str, str]) -> None:
         self._fencing()
         meta = pod["metadata"]
         patch = {"metadata": {"annotations": dict(annotations)}}

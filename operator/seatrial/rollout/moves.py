@@ -114,8 +114,8 @@ def _harm(helm: Helm, canary: int, attempt: Attempt) -> str:
         return f"its containers restarted {pods.restarts} times: {_trouble(pods)}"
     if weight > 0 and pods.ready == 0:
         return f"no pod of it is ready any more: {_trouble(pods)}"
-    since, within = attempt.weight_since or attempt.started_at, helm.rollout.progress_deadline
-    if attempt.verified_since is None and not helm.has_its_share(canary, attempt) and helm.late(since, within):
+    asked, within = attempt.weight_since or attempt.started_at, helm.rollout.progress_deadline
+    if attempt.verified_since is None and not helm.has_its_share(canary, attempt) and helm.late(asked, within):
         return f"only {pods.ready} of {helm.needed(weight)} pods for {weight} % ready within {within}: {_trouble(pods)}"
     return ""
 

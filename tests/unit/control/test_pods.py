@@ -135,5 +135,5 @@ def test_pods_that_end_or_belong_to_no_revision_are_told_nothing() -> None:
 
 
 def test_a_container_that_ended_for_the_first_time_is_named_before_it_is_started_again() -> None:
-    ended = {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+    ended: dict[str, Any] = {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
     assert "ended with exit code 1 (0 restarts)" in problem([pod(app(**ended))])
