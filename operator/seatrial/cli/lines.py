@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from seatrial.api.revision import Attempt, Revision
 from seatrial.cli import phrases
 from seatrial.cli.seen import Seen
+from seatrial.rollout.verbs import verb_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _decided_by(attempt: Attempt, reason: str) -> bool:
 def _answers(revision: Revision) -> Iterator[Told]:
     answer = revision.status.answer
     if answer is not None:
-        verb, did = answer.asked.partition("/")[0], "" if answer.done else " refused"
+        verb, did = verb_of(answer.asked), "" if answer.done else " refused"
         yield _line(answer.at, f"{revision.metadata.name} {verb}{did}: {answer.message}")
 
 

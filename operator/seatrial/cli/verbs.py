@@ -17,7 +17,7 @@ from seatrial.cli.complaint import Complaint
 from seatrial.cli.seen import Seen
 from seatrial.kube.errors import Conflict, Forbidden, NotFound
 from seatrial.kube.kinds import REVISION
-from seatrial.rollout.verbs import Verb
+from seatrial.rollout.verbs import Verb, verb_of
 
 PATIENCE = 10.0  # seconds for the operator's answer
 PATIENCE_WITH_THE_END = 120.0  # while another rollout must go back to stable first
@@ -173,7 +173,7 @@ async def _answer(cluster: Cluster, revision: Revision, asked: str) -> Said:
         if await _goes_back(cluster, revision):
             last = clock()
         await asyncio.sleep(EVERY)
-    verb, waited = asked.partition("/")[0], f"{clock() - start:.0f} s"
+    verb, waited = verb_of(asked), f"{clock() - start:.0f} s"
     raise Complaint(
         f"{verb} of {meta.name} isn't answered after {waited}: the operator may be down",
         "it is done once when the operator is back; to take it back: "

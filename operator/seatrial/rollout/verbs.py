@@ -15,6 +15,11 @@ Verb = Literal["promote", "pause", "resume", "abort", "retry", "rollback"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 
+def verb_of(raw: str) -> str:
+    """The verb in an annotation's value, without the id by which its asker knows it."""
+    return raw.partition("/")[0]
+
+
 @dataclass(frozen=True)
 class Ask:
     """`raw` is the annotation's value: the verb, perhaps with an id after a slash, by which its asker knows it."""
@@ -25,7 +30,7 @@ class Ask:
     @property
     def verb(self) -> str:
         """What shall be done."""
-        return self.raw.partition("/")[0]
+        return verb_of(self.raw)
 
 
 def asked(revision: Revision) -> str | None:
