@@ -176,13 +176,22 @@ class Reconciler:
         if deleting:
             desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(_name(o)))]
         await parts.writer.put(key, desired, sight.owned, free)
-        await parts.writer.tell_pods(key, untold(parts.cache.pods(key.namespace, key.name), decision.shares))
+        await self._tell_pods(key, decision, deleting=deleting)
         if not deleting:
             await self._prune(key, sight, decision, desired)
         if not decision.active and await self._end(key, sight.raw) and deleting:
             return True
         await parts.teller.report(key, sight, decision)
         return True
+
+    async def _tell_pods(self, key: ServiceKey, decision: Decision, *, deleting: bool) -> None:
+        """What is being deleted may be left to run without us, or go with its namespace, where we have no rights left."""
+        parts = self._parts
+        try:
+            await parts.writer.tell_pods(key, untold(parts.cache.pods(key.namespace, key.name), decision.shares))
+        except Forbidden:
+            if not deleting:
+                raise
 
     async def _hold(self, key: ServiceKey, raw: Object) -> bool:
         finalizers = raw["metadata"].get("finalizers") or []
