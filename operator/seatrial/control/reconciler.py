@@ -185,7 +185,7 @@ class Reconciler:
         return True
 
     async def _tell_pods(self, key: ServiceKey, decision: Decision, *, deleting: bool) -> None:
-        """What is being deleted may be left to run without us, or go with its namespace, where we have no rights left."""
+        """Pods of what is being deleted may live on without it, or go with a namespace where we have no right left."""
         parts = self._parts
         try:
             await parts.writer.tell_pods(key, untold(parts.cache.pods(key.namespace, key.name), decision.shares))
