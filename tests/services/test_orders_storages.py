@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
 from chassis.database import Database
 from chassis.migrations import migrate
 from orders.application.coordinator import LEASE, Heard
-from orders.application.ordering import TooEarlyError, Wish
+from orders.application.ordering import REMEMBERED, TooEarlyError, Wish
 from orders.domain.errors import OrderError, UnknownProductsError, WrongStateError
 from orders.domain.order import Flow, Item, Order, Party, Status
 from orders.domain.saga import Action, Done, Refused, SagaStatus, Step, Undone
@@ -33,7 +34,7 @@ def shop() -> Shop:
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def ground(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Ground]:
     if request.param == "memory":
-        yield MemoryGround()
+        yield MemoryGround(clock)
         return
     url = request.getfixturevalue("database_url") if request.param == "postgres" else None
     database = Database(url)
@@ -414,6 +415,19 @@ async def test_a_customers_orders_come_in_pages_and_all_of_them(pod: Pod, other:
     first = await other.ordering.orders_of("ada", limit=3)
     second = await other.ordering.orders_of("ada", limit=3, after=first[-1].id)
     assert [order.id for order in [*first, *second]] == [order.id for order in reversed(placed)]
+
+
+async def test_messages_and_keys_are_forgotten_when_nobody_sends_them_any_more(pod: Pod, clock: Clock) -> None:
+    clock.time = datetime.now(UTC)  # keys are stamped by the chassis
+    order = await pod.ordering.place(ROPES, key="k", trail=CLICK)
+    await pod.coordinator.hear(order.id, Heard("m-1", Done(SHIP)))
+    await pod.errands.all()
+    clock.forward(REMEMBERED.total_seconds() - 60)
+    assert await pod.ordering.forget() == 0
+    assert (await pod.ordering.place(ROPES, key="k", trail=CLICK)).id == order.id
+    clock.forward(120)
+    assert await pod.ordering.forget() == 2
+    assert (await pod.ordering.place(ROPES, key="k", trail=CLICK)).id != order.id
 
 
 async def test_a_unit_that_fails_stores_nothing(pod: Pod, ground: Ground) -> None:

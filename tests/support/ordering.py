@@ -137,8 +137,8 @@ class Ground(Protocol):
 class MemoryGround:
     """The memory of the process."""
 
-    def __init__(self) -> None:
-        self.storage = MemoryStorage()
+    def __init__(self, clock: Clock) -> None:
+        self.storage = MemoryStorage(clock=clock)
 
     async def told(self) -> list[str]:
         return [event.value for event, _ in self.storage.tables.told] + ["SagaStuck"] * len(self.storage.tables.dead)

@@ -5,7 +5,7 @@ at all. What it can't do is outlive its process, or be shared with another one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,25 +15,35 @@ from orders.domain.saga import ENDED, Saga, SagaStatus
 from orders.ports.storage import Answer, KeyReusedError, Lease, Reading, SecondOrderError, StaleError, UnitOfWork, Work
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """An answer, to which request, and since when."""
+
+    request: object
+    answer: Answer
+    at: datetime
+
+
 @dataclass
 class _Tables:
     """All that is stored. ``told`` holds the events in their order, ``dead`` what was given up."""
 
     works: dict[str, Work] = field(default_factory=dict)
-    answers: dict[str, tuple[object, Answer]] = field(default_factory=dict)
-    heard: set[str] = field(default_factory=set)
+    answers: dict[str, _Kept] = field(default_factory=dict)
+    heard: dict[str, datetime] = field(default_factory=dict)
     told: list[tuple[Event, Work]] = field(default_factory=list)
     dead: list[Work] = field(default_factory=list)
 
     def copy(self) -> "_Tables":
-        return _Tables(dict(self.works), dict(self.answers), set(self.heard), list(self.told), list(self.dead))
+        return _Tables(dict(self.works), dict(self.answers), dict(self.heard), list(self.told), list(self.dead))
 
 
 class _Unit:
     """Works on a copy, which takes the place of the original at the end."""
 
-    def __init__(self, tables: _Tables) -> None:
+    def __init__(self, tables: _Tables, now: datetime) -> None:
         self.tables = tables
+        self._now = now
         self._only: str | None = None
 
     async def add(self, work: Work) -> Work:
@@ -62,23 +72,23 @@ class _Unit:
 
     async def first_time(self, message_id: str) -> bool:
         first = message_id not in self.tables.heard
-        self.tables.heard.add(message_id)
+        self.tables.heard.setdefault(message_id, self._now)
         return first
 
     async def answer(self, key: str, request: object) -> Answer | None:
-        asked, answer = self.tables.answers.get(key, (request, None))
-        if asked != request:
+        kept = self.tables.answers.get(key)
+        if kept is not None and kept.request != request:
             raise KeyReusedError
-        return answer
+        return kept.answer if kept else None
 
     async def keep(self, key: str, request: object, answer: Answer) -> bool:
         if await self.answer(key, request) is not None:
             return False
-        self.tables.answers[key] = (request, answer)
+        self.tables.answers[key] = _Kept(request, answer, self._now)
         return True
 
     async def correct(self, key: str, answer: Answer) -> None:
-        self.tables.answers[key] = (self.tables.answers[key][0], answer)
+        self.tables.answers[key] = replace(self.tables.answers[key], answer=answer)
 
     def _bind(self, work: Work) -> None:
         if self._only not in (None, work.order.id):
@@ -130,8 +140,9 @@ class _Reading:
 class MemoryStorage:
     """Units one after the other: what runs alone needs no version to be right, and checks it nevertheless."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self.tables = _Tables()
+        self._clock = clock
         self._turn = asyncio.Lock()
 
     @property
@@ -146,7 +157,7 @@ class MemoryStorage:
     @asynccontextmanager
     async def _unit(self) -> AsyncIterator[UnitOfWork]:
         async with self._turn:
-            unit = _Unit(self.tables.copy())
+            unit = _Unit(self.tables.copy(), self._clock())
             yield unit
             self.tables = unit.tables
 
@@ -168,3 +179,14 @@ class MemoryStorage:
             for key, work in self.tables.works.items():
                 if work.lease is not None and work.lease.driver == lease.driver:
                     self.tables.works[key] = replace(work, lease=lease)
+
+    async def forget(self, before: datetime) -> int:
+        """Forget messages and idempotency keys that came before a moment."""
+        async with self._turn:
+            heard = {message for message, at in self.tables.heard.items() if at < before}
+            keys = {key for key, kept in self.tables.answers.items() if kept.at < before}
+            for message in heard:
+                del self.tables.heard[message]
+            for key in keys:
+                del self.tables.answers[key]
+        return len(heard) + len(keys)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.database import Database, insert_if_absent
 from chassis.idempotency import Answer as KeptAnswer
 from chassis.idempotency import IdempotencyKeys, KeyReused
-from chassis.inbox import INBOX
+from chassis.inbox import INBOX, Inbox
 from chassis.outbox import Outbox
 from orders.adapters import telling
 from orders.adapters.tables import ORDERS, SAGAS, order_of, row_of, saga_of, saga_row
@@ -154,6 +154,7 @@ class SqlStorage:
         self._database = database
         self._outbox = outbox
         self._clock = clock
+        self._inbox, self._keys = Inbox(), IdempotencyKeys()
 
     @property
     def reading(self) -> Reading:
@@ -186,6 +187,11 @@ class SqlStorage:
         held = update(SAGAS).where(SAGAS.c.driver == lease.driver)
         async with self._database.transaction() as session:
             await session.execute(held.values(driven_until=lease.until))
+
+    async def forget(self, before: datetime) -> int:
+        """Forget messages and idempotency keys that came before a moment."""
+        async with self._database.transaction() as session:
+            return await self._inbox.forget(session, before) + await self._keys.forget(session, before)
 
 
 def _work_of(row: RowMapping) -> Work:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from orders.application.coordinator import Coordinator, Heard
 from orders.domain.address import Address
@@ -12,6 +13,9 @@ from orders.domain.order import Flow, Item, Order, Party, Status, merged
 from orders.domain.saga import Done, Saga, SagaStatus, Step
 from orders.ports.services import Errands, Prices, Tiers
 from orders.ports.storage import Answer, StaleError, Storage, Work
+
+REMEMBERED: Final = timedelta(days=30)
+"""Longer than the broker keeps messages, and than a client goes on trying."""
 
 
 class TooEarlyError(Exception):
@@ -116,6 +120,10 @@ class Ordering:
     async def unended(self) -> dict[SagaStatus, int]:
         """How many sagas aren't at their end, by status."""
         return await self._storage.reading.unended()
+
+    async def forget(self) -> int:
+        """Forget messages and idempotency keys that nobody sends again any more, and give how many."""
+        return await self._storage.forget(self._clock() - REMEMBERED)
 
     async def collected(self, order_id: str, message_id: str) -> None:
         """A carrier has the order. Raises ``TooEarlyError`` while it isn't confirmed."""

@@ -37,7 +37,11 @@ def attach(every: Every, ordering: Ordering, coordinator: Coordinator, registry:
         for status, number in (await ordering.unended()).items():
             sagas.labels(status).set(number)
 
+    async def forget() -> None:
+        await ordering.forget()
+
     every("sagas", 3.0, take_up)
+    every("forget", 3600.0, forget)
     every("saga count", 30.0, count)
 
 

@@ -122,3 +122,6 @@ class Storage(Protocol):
 
     async def renew(self, lease: Lease) -> None:
         """Prolong all leases of a driver."""
+
+    async def forget(self, before: datetime) -> int:
+        """Forget messages and idempotency keys that came before a moment, and give how many."""
