@@ -226,7 +226,7 @@ class Choreographed(RuleBasedStateMachine):
 
 
 TestChoreographed = Choreographed.TestCase
-TestChoreographed.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestChoreographed.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 def test_it_listens_and_confirms_when_the_last_one_is_ready() -> None:

@@ -231,7 +231,7 @@ class Orchestrated(RuleBasedStateMachine):
 
 
 TestOrchestrated = Orchestrated.TestCase
-TestOrchestrated.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestOrchestrated.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 def follow(*facts: Fact, saga: Saga | None = None) -> tuple[Saga, list[Effect]]:
