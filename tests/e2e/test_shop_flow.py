@@ -12,8 +12,8 @@ from support.shop import ORDERS, Shop
 from support.traffic import go_on, nothing_lost
 from support.waiting import eventually
 
-# Whether a server answers what we say: Postgres a request for TLS, NATS a PING. A proxy decides about a TCP connection at
-# its client's first byte, so the greeting of a server that speaks first is heard by everybody in the mesh.
+# Whether a server answers what we say: Postgres a request for TLS, NATS a PING. A proxy decides about a connection when
+# its client says the first byte, so the greeting of a server that speaks first is heard by everybody in the mesh.
 KNOCK = """
 import socket, sys
 host, port, said, answer = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3]), sys.argv[4].encode()
