@@ -11,7 +11,8 @@ from typing import Self
 from loadtests.arrivals import SPACINGS, Spacing, Stage
 
 HOST = "http://127.0.0.1:8080"
-REQUESTS = {"shopping": 5}  # of a whole journey, by its name
+REQUESTS = {"shopping": 5, "ordering": 2}  # of a whole journey, by its name
+BUYERS = 20  # one visitor in so many places an order
 HEADERS = (("Host", "shop.localhost"),)  # which of the ingress gateway's hosts is meant
 
 
