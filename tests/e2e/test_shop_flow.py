@@ -1,4 +1,4 @@
-"""The order's way through the whole shop on the mesh: by request and by event, through rollouts and restarts."""
+"""The order's way through the whole shop on the mesh: by request and by event, and through restarts."""
 
 import secrets
 from collections.abc import Iterator
@@ -104,31 +104,6 @@ def test_a_service_reads_no_database_but_its_own(shop: Shop) -> None:
     assert shop.kubectl.exec(pod, "python3", "-c", LOOK, "orders").strip() == "orders"
     for another in ("payments", "inventory", "postgres"):
         assert shop.kubectl.exec(pod, "python3", "-c", LOOK, another).startswith("refused:"), another
-
-
-def test_a_rollout_of_payments_under_orders_loses_nothing(shop: Shop) -> None:
-    payments = shop.service("payments")
-    before = payments.status()["stableRevision"]
-    was = payments.the()["spec"].get("rollout")
-    payments.kubectl.patch("ms", "payments", {"spec": {"rollout": {"steps": [50], "hold": "2s"}}})
-    try:
-        with open_load(rate=2, journey="ordering", timeout=30) as load:
-            go_on(load, 10)
-            payments.kubectl.patch("ms", "payments", {"spec": {"env": {"RELEASE": secrets.token_hex(4)}}})
-            eventually(
-                lambda: (
-                    payments.status()["stableRevision"] > before and payments.status().get("canaryRevision") is None
-                ),
-                within=180,
-                every=1,
-                what="the new payments has all the traffic",
-            )
-            go_on(load, 10)
-        nothing_lost(load.stop(), least=40)
-    finally:
-        undone = [{"op": "remove", "path": "/spec/rollout"}] if was is None else []
-        undone += [] if was is None else [{"op": "replace", "path": "/spec/rollout", "value": was}]
-        payments.kubectl.patch("ms", "payments", undone)
 
 
 def test_a_broker_that_restarts_loses_no_order_and_no_event(shop: Shop) -> None:
