@@ -78,7 +78,7 @@ def test_operator_and_janitor_are_as_restricted_as_what_they_manage(operators: O
 
 
 def _in_mid_rollout(place: Place) -> Service:
-    service = place.service("orders", rollout={"hold": "300s", "analysis": {}}, shutdown={"grace": "6s"})
+    service = place.service("orders", rollout={"hold": "300s"}, shutdown={"grace": "6s"})
     service.apply()
     service.await_stable(1)
     service.release("two")

@@ -26,7 +26,7 @@ def test_a_namespace_deleted_in_mid_rollout_goes_away_without_operators(
 
 
 def _in_mid_rollout(place: Place) -> Service:
-    service = place.service("orders", rollout={"hold": "300s", "analysis": {}}, shutdown={"grace": "3s"})
+    service = place.service("orders", rollout={"hold": "300s"}, shutdown={"grace": "3s"})
     service.apply()
     service.await_stable(1)
     service.release("two")
