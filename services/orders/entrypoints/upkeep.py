@@ -28,7 +28,7 @@ class Every(Protocol):
 
 def attach(every: Every, ordering: Ordering, coordinator: Coordinator, registry: CollectorRegistry) -> None:
     """Do it from now on."""
-    sagas = Gauge("sagas", "Sagas that aren't at their end, in all processes.", ["status"], registry=registry)
+    sagas = Gauge("orders_sagas", "Sagas that aren't at their end, in all processes.", ["status"], registry=registry)
 
     async def take_up() -> None:
         await coordinator.take_up(limit=_AT_A_TIME)
