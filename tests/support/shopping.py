@@ -24,8 +24,9 @@ _QUICK = {
     "COLLECTION_AFTER": "200ms",
     "DELIVERY_DAY": "200ms",
     "CHARGE_GRACE": "3s",
+    "BREAKER_OPEN_FOR": "2s",
 }
-"""Parcels that are fetched at once and arrive at once."""
+"""Parcels that are fetched at once and arrive at once; and a bank that is back is asked again before long."""
 _TRY_AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 _DATABASES = ("orders", "inventory", "payments", "shipping", "notifications")
 _ENDED = frozenset({"delivered", "cancelled"})
