@@ -206,7 +206,8 @@ class Sea:
             self.faults.append(f"revision {number} has {weight} % and was scaled from {before.wanted} to {replicas}")
         if replicas > before.wanted:
             self.ages[number] = 0
-        self.pods[number] = Pods(wanted=replicas, ready=min(before.ready, replicas))
+        since = before.waiting_since or stamp(self.now) if replicas > before.ready else ""
+        self.pods[number] = Pods(wanted=replicas, ready=min(before.ready, replicas), waiting_since=since)
 
     def _route(self, routing: Routing) -> None:
         if routing.weights != self.routing.weights:

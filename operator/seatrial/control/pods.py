@@ -29,12 +29,13 @@ def pods_by_revision(deployments: Iterable[Object], pods: Iterable[Object]) -> d
             continue
         wanted = deployment["spec"].get("replicas", 1)
         ready = (deployment.get("status") or {}).get("readyReplicas") or 0
-        trouble = problem(by_revision.get(number, ()), deployment) if ready < wanted else ""
+        there = by_revision.get(number, ())
         found[number] = Pods(
             wanted=wanted,
             ready=min(ready, wanted),
-            problem=trouble,
-            restarts=sum(_restarts(pod) for pod in by_revision.get(number, ())),
+            problem=problem(there, deployment) if ready < wanted else "",
+            restarts=sum(_restarts(pod) for pod in there),
+            waiting_since=_waiting_since(there, deployment) if ready < wanted else "",
         )
     return found
 
@@ -135,6 +136,22 @@ def _refusals(deployment: Object) -> Iterator[tuple[int, str]]:
     for condition in (deployment.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             yield 4, f"pods can't be made: {_first_line(condition.get('message'))}"
+
+
+def _waiting_since(pods: Iterable[Object], deployment: Object) -> str:
+    """Since when the first of the pods isn't ready, or since when they can't be made."""
+    since = [at for pod in pods if (at := _unready_since(pod))]
+    conditions = (deployment.get("status") or {}).get("conditions") or ()
+    refused = [c for c in conditions if c.get("type") == "ReplicaFailure" and c.get("status") == "True"]
+    return min([*since, *(c.get("lastTransitionTime") or "" for c in refused)], default="")
+
+
+def _unready_since(pod: Object) -> str:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready: Object = next((c for c in conditions if c.get("type") == "Ready"), {})
+    if ready.get("status") == "True":
+        return ""
+    return ready.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp") or ""
 
 
 def _statuses(pod: Object) -> Iterator[Object]:

@@ -97,7 +97,7 @@ def _try_step(helm: Helm, canary: int, attempt: Attempt, following: int, pods: P
         helm.story.move(canary, Phase.PAUSED, weight, f"paused at {weight} %: {gate.why}")
     elif gate.action == "step" and _enough(helm, pods):
         _step_to(helm, canary, following, f"{gate.why}, {_count(pods.ready)} ready")
-    elif gate.action == "step" and helm.stable is not None and helm.late(since, helm.rollout.progress_deadline):
+    elif gate.action == "step" and helm.stable is not None and _are_late(helm, pods):
         need = f"{pods.ready} of {helm.pods_ahead} pods for {following} % ready"
         reason = f"only {need} within {helm.rollout.progress_deadline}: {_trouble(pods)}"
         helm.go_back(canary, Phase.ROLLED_BACK, reason)
@@ -134,6 +134,11 @@ def _held_by(helm: Helm, attempt: Attempt) -> str:
 
 def _enough(helm: Helm, pods: Pods) -> bool:
     return pods.ready >= helm.pods_ahead and pods.wanted >= helm.pods_ahead
+
+
+def _are_late(helm: Helm, pods: Pods) -> bool:
+    """Whether pods for the next step had their time: from when they were made, for evidence may ask for them late."""
+    return bool(pods.waiting_since) and helm.late(pods.waiting_since, helm.rollout.progress_deadline)
 
 
 def _serves(helm: Helm, pods: Pods) -> bool:

@@ -19,13 +19,15 @@ Migration = Literal["running", "done", "failed"]
 class Pods:
     """What a revision's Deployment has: `wanted` is its spec.replicas, `problem` says why pods aren't ready.
 
-    `restarts` counts those of the containers of the pods that are there, the proxy's left out.
+    `restarts` counts those of the containers of the pods that are there, the proxy's left out. `waiting_since` is when
+    the first of those that aren't ready was made, or ceased to be ready; empty where none is known to wait.
     """
 
     wanted: int = 0
     ready: int = 0
     problem: str = ""
     restarts: int = 0
+    waiting_since: str = ""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,24 @@ def test_a_container_that_ran_out_of_memory_says_so() -> None:
     assert "ran out of memory" in problem([pod(ended)])
 
 
+def test_pods_wait_since_the_first_of_them_is_not_ready() -> None:
+    def at(minute: int, ready: str) -> dict[str, Any]:
+        moment = f"2026-11-21T18:{minute:02d}:00Z"
+        return pod(app(), conditions=[{"type": "Ready", "status": ready, "lastTransitionTime": moment}])
+
+    (found,) = pods_by_revision([deployment(3, 1)], [at(1, "True"), at(7, "False"), at(5, "False")]).values()
+    assert found.waiting_since == "2026-11-21T18:05:00Z"
+
+
+def test_pods_that_are_not_there_yet_wait_for_nothing() -> None:
+    assert pods_by_revision([deployment(2, 0)], [])[2].waiting_since == ""
+
+
+def test_pods_that_are_refused_wait_since_the_first_refusal() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "lastTransitionTime": "2026-11-21T18:05:00Z"}
+    assert pods_by_revision([deployment(2, 0, conditions=[refused])], [])[2].waiting_since == "2026-11-21T18:05:00Z"
+
+
 def test_a_missing_secret_is_named_for_the_condition() -> None:
     waiting = pod(app("CreateContainerConfigError", 'secret "orders-db" not found'))
     assert missing_references([waiting]) == ("there is no Secret orders-db: create it, or take the reference out",)

@@ -125,6 +125,28 @@ def test_a_weight_waits_for_the_pods_that_it_needs() -> None:
     assert dict(sea.routing.weights) == {1: 90, 2: 10}
 
 
+def test_pods_that_evidence_asks_for_late_have_their_time_too() -> None:
+    """Else a good revision with few requests is taken back the moment that it has proved itself."""
+    sea = a_sea(steps=[], progressDeadline="30s")
+    look(sea, 100)
+    sea.ready_after = 20
+    sea.sees("Better", allowed=60)
+    look(sea, 15)
+    assert dict(sea.routing.weights) == {1: 95, 2: 5}
+    look(sea, 15)
+    assert dict(sea.routing.weights) == {1: 40, 2: 60}
+
+
+def test_pods_for_the_next_step_that_never_get_ready_take_the_revision_back() -> None:
+    sea = a_sea(steps=[], progressDeadline="30s")
+    look(sea, 100)
+    sea.ready_after = 10_000
+    sea.sees("Better", allowed=60)
+    look(sea, 45)
+    assert sea.phase(2) is Phase.ROLLED_BACK
+    assert "pods for 60 % ready within 30s" in sea.revisions[2].status.message
+
+
 def test_the_evidence_is_kept_with_the_attempt_and_written_every_five_seconds_only() -> None:
     sea = a_sea()
     look(sea, 10)
