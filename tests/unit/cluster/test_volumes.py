@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import sequence, volumes
+from cluster import apps, sequence, volumes
 from cluster.steps import Step
 
 CHART = Path(__file__).parents[3] / "charts" / "shop"
@@ -38,7 +38,7 @@ def test_what_the_shop_claims_is_what_is_made_for_it(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(sequence, "volumes_step", noted)
     monkeypatch.setattr(sequence, "shop_image_steps", list)
-    monkeypatch.setattr(sequence.apps, "services", lambda: [sequence.apps.App("any", "services/Dockerfile", ())])
+    monkeypatch.setattr(apps, "services", lambda: [apps.App("any", "services/Dockerfile", ())])
     sequence.shop_steps()
     values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     assert made == {f"data-{name}-0": values[name]["storage"] for name in ("postgres", "nats")}
