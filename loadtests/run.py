@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from loadtests.arrivals import SPACINGS
-from loadtests.plan import HOST
+from loadtests.plan import HOST, REQUESTS
 from loadtests.record import Reader, Recording, merge, read
 from loadtests.report import progress, shown, summary
 from loadtests.verdict import Judgement, Thresholds, Verdict, judge
@@ -50,6 +50,7 @@ class Order:
     duration: float | None
     seed: int
     spacing: str
+    journey: str
     workers: int
     host: str
     page: int | None  # port, or None for no page
@@ -67,7 +68,7 @@ class Order:
         if self.rate is not None:
             length = self.duration if self.duration is not None else 86400.0 * 365
             made += ["--rate", str(self.rate), "--seconds", str(length), "--seed", str(self.seed)]
-            made += ["--spacing", self.spacing]
+            made += ["--spacing", self.spacing, "--journey", self.journey]
         elif self.users is not None:
             made += ["--users", str(self.users), "--spawn-rate", str(max(1, self.users / 5))]
             made += [] if self.duration is None else ["--run-time", f"{math.ceil(self.duration)}s"]
@@ -106,6 +107,7 @@ def parse(argv: Sequence[str]) -> Order:
     option("--page-port", type=int, default=8089, metavar="PORT", help="of Locust's page, on loopback")
     option("--seed", type=int, default=0, help="same seed, same arrivals")
     option("--spacing", choices=SPACINGS, default="poisson", help="gaps between arrivals")
+    option("--journey", choices=list(REQUESTS), help="what those do who come at a rate; shopping unless told")
     option("--workers", type=int, default=1, metavar="N", help="processes that make load")
     option("--host", default=HOST, metavar="URL", help=f"the ingress gateway, {HOST} unless told")
     option("--max-failed", type=float, default=0.0, metavar="PERCENT", help="of requests lost or answered wrongly")
@@ -116,6 +118,8 @@ def parse(argv: Sequence[str]) -> Order:
     given = parser.parse_args(argv)
     if given.users is not None and given.rate is not None:
         parser.error("say either --users or --rate")
+    if given.journey is not None and given.rate is None:
+        parser.error("--journey is for --rate; users go shopping")
     if given.headless and given.users is None and given.rate is None:
         parser.error("without the page say --users or --rate")
     limits = {50.0: given.p50, 95.0: given.p95, 99.0: given.p99}
@@ -130,6 +134,7 @@ def parse(argv: Sequence[str]) -> Order:
         duration=duration,
         seed=given.seed,
         spacing=given.spacing,
+        journey=given.journey or "shopping",
         workers=given.workers,
         host=given.host,
         page=None if given.headless else given.page_port,

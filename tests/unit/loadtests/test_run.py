@@ -131,7 +131,14 @@ def test_a_target_where_nobody_listens_is_refused_with_a_remedy(
 
 
 @pytest.mark.parametrize(
-    "line", [["--users", "1", "--rate", "1"], ["--headless"], ["--rate", "1", "--duration", "soon"], ["--rate", "x"]]
+    "line",
+    [
+        ["--users", "2", "--journey", "ordering"],
+        ["--users", "1", "--rate", "1"],
+        ["--headless"],
+        ["--rate", "1", "--duration", "soon"],
+        ["--rate", "x"],
+    ],
 )
 def test_a_wrong_command_line_is_wrong_usage(line: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -148,3 +155,9 @@ def _page(port: int, path: str, *, within: float) -> str:
                 return text
         except OSError:
             assert time.monotonic() < deadline, "Locust's page isn't there"
+
+
+@pytest.mark.parametrize(("line", "journey"), [([], "shopping"), (["--journey", "ordering"], "ordering")])
+def test_those_who_come_at_a_rate_go_on_the_journey_that_was_asked_for(line: list[str], journey: str) -> None:
+    locust = run.parse(["--rate", "4", *line]).locust
+    assert locust[locust.index("--journey") + 1] == journey
