@@ -4,30 +4,13 @@ The constraints of the tables refuse what breaks a law within one row. Here are 
 be explained by what came in and by what is held.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Text, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import Select, Subquery
 
 from inventory.domain.reservation import Status
 from inventory.tables import picks, receipts, reservations, stock
-
-_MOST: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A law, and what breaks it, at most 20 cases."""
-
-    name: str
-    broken: tuple[str, ...]
-
-
-async def check(session: AsyncSession) -> list[Check]:
-    """Look at all of them, in one transaction."""
-    return [Check(name, tuple((await session.scalars(query.limit(_MOST))).all())) for name, query in _BROKEN.items()]
 
 
 def _sum_of(statuses: tuple[Status, ...]) -> Subquery:
@@ -58,7 +41,7 @@ _RECEIVED: Final = (
 _PICKED: Final = select(picks.c.order_id, func.sum(picks.c.units).label("units")).group_by(picks.c.order_id).subquery()
 _HOLDING: Final = (Status.HELD, Status.COMMITTED, Status.SHIPPED)
 
-_BROKEN: Final = {
+LAWS: Final = {
     "no count is below zero, and received = available + reserved + shipped": select(
         stock.c.sku + "@" + stock.c.warehouse
     ).where(

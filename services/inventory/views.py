@@ -3,31 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from chassis.views import Request, View
 from inventory import orders_language
 from inventory.domain.reservation import Reservation, Status
 from inventory.domain.stock import StockItem
-from inventory.invariants import Check
 
 Sku = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", examples=["rope-01"])]
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$", examples=["0199c0de-order"])]
 Warehouse = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", examples=["kiel"])]
 
 MOST_UNITS = 1_000_000_000
-
-
-class View(BaseModel):
-    """JSON names are in camelCase."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class Request(View):
-    """What nobody asked for is refused."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class ItemRequest(Request):
@@ -137,24 +124,3 @@ class ReservationView(View):
             picks=[PickView.model_validate(pick, from_attributes=True) for pick in reservation.picks],
             expires_at=reservation.expires_at,
         )
-
-
-class CheckView(View):
-    """A law of the stock."""
-
-    name: str
-    holds: bool
-    broken: list[str] = Field(description="What breaks it, at most 20 cases.")
-
-
-class InvariantsView(View):
-    """Whether all is well."""
-
-    holds: bool
-    checks: list[CheckView]
-
-    @classmethod
-    def of(cls, checks: list[Check]) -> Self:
-        """The view of checks."""
-        views = [CheckView(name=one.name, holds=not one.broken, broken=list(one.broken)) for one in checks]
-        return cls(holds=all(view.holds for view in views), checks=views)

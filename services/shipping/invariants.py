@@ -1,29 +1,13 @@
 """What must be true of shipments between any two transactions, asked of the database itself."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shipping.domain.shipment import Status
 from shipping.tables import carrier_parcels, shipments, withdrawals
 
-_MOST: Final = 20
 _UNDER_WAY: Final = (Status.BOOKED, Status.DISPATCHED, Status.DELIVERED)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A law, and the orders that break it, at most 20."""
-
-    name: str
-    broken: tuple[str, ...]
-
-
-async def check(session: AsyncSession) -> list[Check]:
-    """Look at all of them, in one transaction."""
-    return [Check(name, tuple((await session.scalars(query.limit(_MOST))).all())) for name, query in _BROKEN.items()]
 
 
 _IN_THE_BOOKS: Final = (
@@ -36,7 +20,7 @@ _OPEN: Final = select(withdrawals.c.order_id).where(withdrawals.c.due_at.is_not(
 _PARCELS: Final = func.coalesce(_IN_THE_BOOKS.c.parcels, 0)
 _BOTH: Final = shipments.outerjoin(_IN_THE_BOOKS, _IN_THE_BOOKS.c.reference == shipments.c.id)
 
-_BROKEN: Final = {
+LAWS: Final = {
     "no choreographed order is shipped unpaid": select(shipments.c.order_id).where(
         shipments.c.flow == "choreographed", shipments.c.status.in_(_UNDER_WAY), ~shipments.c.paid
     ),

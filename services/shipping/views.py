@@ -3,15 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import Field, WithJsonSchema
 
 from chassis.durations import Duration
+from chassis.views import Request, View
 from shipping.carriers.port import Offer
 from shipping.carriers.simulated import Conditions
 from shipping.domain.shipment import Address, Parcel, Shipment, Status
 from shipping.domain.tariff import CURRENCY
-from shipping.invariants import Check
 
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$", examples=["0199c0de-order"])]
 TrackingCode = Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Za-z0-9-]{1,64}$", examples=["DR-0199c0de"])]
@@ -22,18 +21,6 @@ Delay = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^([0-9]{1,6}(ms|s|m|h))+$", "examples": ["8s"]}),
 ]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"])]
-
-
-class View(BaseModel):
-    """JSON names are in camelCase."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class Request(View):
-    """What nobody asked for is refused."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class ShipmentView(View):
@@ -141,24 +128,3 @@ class ConditionsView(View):
     def of(cls, carrier: str, conditions: Conditions) -> Self:
         """The view of a carrier's conditions."""
         return cls(carrier=carrier, delay=conditions.delay, fail_percent=conditions.fail_percent, hang=conditions.hang)
-
-
-class CheckView(View):
-    """A law of shipments."""
-
-    name: str
-    holds: bool
-    broken: list[str] = Field(description="Orders that break it, at most 20.")
-
-
-class InvariantsView(View):
-    """Whether all is well."""
-
-    holds: bool
-    checks: list[CheckView]
-
-    @classmethod
-    def of(cls, checks: list[Check]) -> Self:
-        """The view of checks."""
-        views = [CheckView(name=one.name, holds=not one.broken, broken=list(one.broken)) for one in checks]
-        return cls(holds=all(view.holds for view in views), checks=views)
