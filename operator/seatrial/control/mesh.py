@@ -8,7 +8,7 @@ from seatrial.api.meshservice import MeshService
 from seatrial.api.names import INGRESS_NAMESPACE, INGRESS_SELECTOR, host_of
 from seatrial.api.references import Known
 from seatrial.control.cache import Cache, Object
-from seatrial.control.pods import has_proxy
+from seatrial.control.pods import has_proxy, is_ready
 from seatrial.control.slim import slim_pod
 from seatrial.evidence.ask import Ask, Pod
 from seatrial.evidence.carried import Carriers, Wanted
@@ -131,7 +131,9 @@ class MeshView:
         return {name: [pod_of(p) for p in found if has_proxy(p)] for name, found in pods.items()}
 
     async def _istiods(self) -> list[Pod]:
-        return [pod_of(p) for p in await self._edge_pods() if _has(p, _ISTIOD) and _is_ready(p)]
+        return [
+            pod_of(p) for p in await self._edge_pods() if _has(p, _ISTIOD) and p["status"].get("podIP") and is_ready(p)
+        ]
 
     async def _edge_pods(self) -> list[Object]:
         at, pods = self._edge
@@ -154,9 +156,3 @@ def pod_of(obj: Object) -> Pod:
 
 def _has(obj: Object, labels: Mapping[str, str]) -> bool:
     return labels.items() <= (obj["metadata"].get("labels") or {}).items()
-
-
-def _is_ready(obj: Object) -> bool:
-    status = obj["status"]
-    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status["conditions"])
-    return bool(ready and status.get("podIP"))

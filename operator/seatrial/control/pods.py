@@ -147,11 +147,9 @@ def _waiting_since(pods: Iterable[Object], deployment: Object) -> str:
 
 
 def _unready_since(pod: Object) -> str:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    ready: Object = next((c for c in conditions if c.get("type") == "Ready"), {})
-    if ready.get("status") == "True":
+    if is_ready(pod):
         return ""
-    return ready.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp") or ""
+    return _readiness(pod).get("lastTransitionTime") or pod["metadata"].get("creationTimestamp") or ""
 
 
 def _statuses(pod: Object) -> Iterator[Object]:
@@ -169,12 +167,21 @@ def _first_line(message: str | None) -> str:
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 
+def is_ready(pod: Object) -> bool:
+    """Whether the kubelet says so."""
+    return _readiness(pod).get("status") == "True"
+
+
+def _readiness(pod: Object) -> Object:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return next((c for c in conditions if c.get("type") == "Ready"), {})
+
+
 def has_proxy(pod: Object) -> bool:
     """Whether its Envoy has begun, so that it may call somebody, and is there to be asked."""
     status = pod.get("status") or {}
     if status.get("phase") != "Running" or not status.get("podIP"):
         return False
-    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
-    if pod["metadata"].get("deletionTimestamp") and not ready:
+    if pod["metadata"].get("deletionTimestamp") and not is_ready(pod):
         return False
     return any(c["name"] == _PROXY and c.get("started") and not _waiting(c) for c in _statuses(pod))
