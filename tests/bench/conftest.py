@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.fixtures import a_place, image, kubectl, put_tools_first
+from support.fixtures import a_place, image, kubectl, operators, put_tools_first
 from support.place import Place
 
-__all__ = ["image", "kubectl"]
+__all__ = ["image", "kubectl", "operators"]
 
 
 def pytest_configure() -> None:

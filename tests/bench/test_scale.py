@@ -1,0 +1,209 @@
+"""Hundreds of services and a hundred rollouts at once: whether each is looked at in time, and what that takes.
+
+Pods run nowhere (see `crowd`); the API server is the cluster's own, and so is everything that watches it. Figures are
+printed, with the machine. What is asserted is that each rollout ended as its evidence says.
+
+`SCALE=30:10` takes other numbers of services and rollouts.
+"""
+
+import os
+import secrets
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from support.afloat import Afloat, Figures
+from support.crowd import Crowd, Member, members
+from support.fixtures import ROOT
+from support.kubectl import CONTEXT, Kubectl, Object
+from support.operators import JANITOR, OPERATOR, Operators
+from support.services import attempt_of
+from support.waiting import eventually
+
+SERVICES, ROLLOUTS = (int(number) for number in os.environ.get("SCALE", "300:100").split(":"))
+NAMESPACE_OF = 50  # services in each
+RATE = 50.0  # requests a second of each service
+BAD, FAILS = 10, 0.3  # of so many rollouts one fails such a share of its requests
+IN_TIME = (0.8, 1.2)  # seconds from look to look
+AT_REST = 20.0
+DEPLOYED_WITHIN, ROLLED_OUT_WITHIN, GONE_WITHIN = 600.0, 400.0, 300.0
+MEBIBYTE = 2**20
+
+
+@dataclass
+class Course:
+    """What was seen while rollouts were under way: one entry a second."""
+
+    active: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)
+
+    def take(self, figures: Figures) -> None:
+        """One more second."""
+        self.active.append(figures.total("seatrial_rollouts"))
+        self.memory.append(figures.memory)
+        self.load.append(os.getloadavg()[0])
+
+
+@contextmanager
+def namespaces(count: int) -> Iterator[list[str]]:
+    """Managed ones, gone in the end."""
+    drawn = secrets.token_hex(2)
+    names = [f"bench-scale-{drawn}-{n}" for n in range(count)]
+    kubectl = Kubectl(timeout=GONE_WITHIN)
+    try:
+        for name in names:
+            subprocess.run(["seatrial", "namespace", name, "--context", CONTEXT], check=True, timeout=60)
+        yield names
+    finally:
+        kubectl("delete", "namespace", *names, "--ignore-not-found")
+
+
+def test_many_services_and_rollouts_at_once(operators: Operators, machine: str) -> None:
+    folder = Path(ROOT / "reports" / "bench" / "scale")
+    with (
+        operators.gone(OPERATOR, JANITOR),
+        Crowd(Kubectl(), RATE) as crowd,
+        Afloat(folder, Kubectl(), crowd.istiod) as operator,
+        namespaces(-(-SERVICES // NAMESPACE_OF)) as names,
+    ):
+        everyone = members(names, SERVICES)
+        chosen = chosen_of(everyone)
+        crowd.fails = {member.host: FAILS for member in chosen[::BAD]}
+        print(f"\n{SERVICES} services, {len(chosen)} rollouts at once ({machine})")
+        deploy(operator, everyone)
+        rest(operator)
+        roll_out(operator, crowd, chosen)
+        ended = Counter(attempt_of(revision)["phase"] for revision in revisions(names, 2))
+        print(f"ended: {dict(ended)}; the sidecars' stand-ins gave {crowd.sidecars.pages} pages")
+        assert ended == {"RolledBack": len(crowd.fails), "Succeeded": len(chosen) - len(crowd.fails)}
+
+
+def chosen_of(everyone: list[Member]) -> list[Member]:
+    """Those who are rolled out: spread over all namespaces, and no front, which nobody calls."""
+    called = [member for member in everyone if member.number]
+    return [called[n * len(called) // ROLLOUTS] for n in range(min(ROLLOUTS, len(called)))]
+
+
+def deploy(operator: Afloat, everyone: list[Member]) -> None:
+    """Apply all, and wait until all are Ready."""
+    before, begun = operator.figures(), time.monotonic()
+    apply(everyone, "one")
+    applied = time.monotonic() - begun
+    names = sorted({member.namespace for member in everyone})
+    eventually(
+        lambda: sum(stable(service) == 1 for service in listed("ms", names)) == len(everyone),
+        within=DEPLOYED_WITHIN,
+        every=3,
+        what="all serve",
+    )
+    took, after = time.monotonic() - begun, operator.figures().since(before)
+    print(
+        f"deployed: applied in {applied:.0f} s, all serve after {took:.0f} s; "
+        f"{after.total('seatrial_writes_total'):.0f} writes, {after.cpu:.0f} s of CPU, {passes(after)}, "
+        f"memory {after.memory / MEBIBYTE:.0f} MiB"
+    )
+
+
+def rest(operator: Afloat) -> None:
+    """What nothing costs."""
+    before, end = operator.figures(), time.monotonic() + AT_REST
+    eventually(lambda: time.monotonic() >= end, within=AT_REST + 5, what="a quiet while")
+    after = operator.figures().since(before)
+    print(
+        f"at rest, {AT_REST:.0f} s: {after.total('seatrial_writes_total'):.0f} writes, {after.cpu:.2f} s of CPU, "
+        f"memory {after.memory / MEBIBYTE:.0f} MiB"
+    )
+
+
+def roll_out(operator: Afloat, crowd: Crowd, chosen: list[Member]) -> None:
+    """Change all at once, and wait until each has ended."""
+    before, begun, asked = operator.figures(), time.monotonic(), requests()
+    course = Course()
+    apply(chosen, "two")
+
+    def over() -> bool:
+        course.take(operator.figures())
+        began = max(course.active) > len(chosen) / 2
+        return began and not course.active[-1]
+
+    eventually(over, within=ROLLED_OUT_WITHIN, every=1, what="all have ended")
+    took, after = time.monotonic() - begun, operator.figures().since(before)
+    looks = after.spread("seatrial_look_interval_seconds", source="proxies")
+    print(
+        f"rolled out in {took:.0f} s, at most {max(course.active):.0f} at once; load average "
+        f"{statistics.fmean(course.load):.1f} (up to {max(course.load):.1f})\n"
+        f"looks: {looks.count:.0f}, by the operator's own count {100 * looks.upto(IN_TIME[1]):.2f} % of them at most "
+        f"{IN_TIME[1]} s after the one before, p99 {looks.quantile(0.99):.2f} s\n"
+        f"{seen_by_sidecars(crowd.looks(), begun)}\n"
+        f"reconciling: {passes(after)}\n"
+        f"operator: {after.cpu / took:.2f} cores, memory at most {max(course.memory) / MEBIBYTE:.0f} MiB; "
+        f"{after.total('seatrial_writes_total') / took:.1f} writes/s of {(requests() - asked) / took:.0f} requests/s "
+        f"to the API server by all; errors: {errors(after)}"
+    )
+
+
+def seen_by_sidecars(looks: dict[str, list[float]], since: float) -> str:
+    """The same as the sidecars of the pods on trial saw it, each asked once a look."""
+    apart = [b - a for times in looks.values() for a, b in pairwise(t for t in times if t >= since)]
+    if not apart:
+        return "seen by the sidecars: no two looks"
+    in_time = sum(IN_TIME[0] <= gap <= IN_TIME[1] for gap in apart)
+    ranked = sorted(apart)
+    return (
+        f"seen by the sidecars: {len(apart)} intervals, {100 * in_time / len(apart):.2f} % of {IN_TIME[0]} to "
+        f"{IN_TIME[1]} s, median {statistics.median(apart):.3f} s, p99 {ranked[int(0.99 * len(ranked))]:.2f} s, "
+        f"longest {ranked[-1]:.2f} s"
+    )
+
+
+def passes(figures: Figures) -> str:
+    """How long reconciling took."""
+    spread = figures.spread("seatrial_reconcile_duration_seconds")
+    return (
+        f"{spread.count:.0f} passes, p50 {1000 * spread.quantile(0.5):.0f} ms, "
+        f"p99 {1000 * spread.quantile(0.99):.0f} ms, {100 * spread.upto(1.0):.2f} % within 1 s"
+    )
+
+
+def errors(figures: Figures) -> dict[str, int]:
+    """By kind."""
+    return {
+        dict(about)["failure"]: int(value)
+        for (name, about), value in figures.samples.items()
+        if name == "seatrial_errors_total" and value
+    }
+
+
+def requests() -> float:
+    """That the API server answered so far, whoever asked; but watches, which last."""
+    text = Kubectl().raw("/metrics")
+    counted = (line for line in text.splitlines() if line.startswith("apiserver_request_total{"))
+    return sum(float(line.rpartition(" ")[2]) for line in counted if 'verb="WATCH"' not in line)
+
+
+def apply(some: list[Member], release: str) -> None:
+    """As a user does, all at once."""
+    Kubectl(timeout=180).apply(*(member.manifest(release) for member in some))
+
+
+def listed(kind: str, names: list[str]) -> list[Object]:
+    """All objects of a kind in the namespaces."""
+    return [obj for name in names for obj in Kubectl(name).list(kind)]
+
+
+def revisions(names: list[str], number: int) -> list[Object]:
+    """Revisions of that number."""
+    return [revision for revision in listed("rev", names) if revision["spec"]["number"] == number]
+
+
+def stable(service: Object) -> int | None:
+    """Its stable revision."""
+    found: int | None = service.get("status", {}).get("stableRevision")
+    return found
