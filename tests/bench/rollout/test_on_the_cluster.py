@@ -1,7 +1,7 @@
 """What a rollout costs its users on a real mesh: the table of docs/benchmarks.md, one row a test.
 
-50 requests a second by open arrival through the ingress gateway, two pods, first step 10 %, the rest as it comes. RUNS
-says how often what is repeated is repeated (5). Nothing is asserted but that each rollout came to its end.
+RATE requests a second (50) by open arrival through the ingress gateway, two pods, first step 10 %, the rest as it comes.
+RUNS says how often what is repeated is repeated (5). Nothing is asserted but that each rollout came to its end.
 """
 
 import os
@@ -23,7 +23,7 @@ from support.waiting import eventually
 
 __all__ = ["operators"]
 
-RATE = 50
+RATE = int(os.environ.get("RATE") or 50)
 RUNS = int(os.environ.get("RUNS") or 5)
 
 # Each way to be bad, as changes of a spec: the policy of each is applied before, the template is the change.
