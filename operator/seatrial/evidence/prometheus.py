@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seatrial.api.rollouts import Query
+from seatrial.evidence.memories import Remembering
 from seatrial.evidence.prometheus_api import Asking, PrometheusApi
 from seatrial.evidence.prometheus_queries import QueryCounts
 from seatrial.evidence.prometheus_requests import RequestCounts, Requests
@@ -63,14 +64,13 @@ class _Memory:
         return {**self.requests.counters, **self.queries.counters}
 
 
-class PrometheusSource:
+class PrometheusSource(Remembering[_Memory]):
     """Remembers what was counted of each host, so that every look is a difference."""
 
     def __init__(self, api: PrometheusApi, *, allowed: frozenset[str]) -> None:
+        super().__init__()
         self._api = api
         self._allowed = allowed
-        self._memories: dict[str, _Memory] = {}
-        self._resumed: dict[str, Counters] = {}
 
     async def look(self, question: Question, now: float) -> Look:
         """What was counted since the look before; the first one counts nothing, it begins. `now` is monotonic."""
@@ -84,16 +84,6 @@ class PrometheusSource:
             return Look(now, silent=said.silent, problems=said.problems, counters=said.counters)
         memory.said = await self._look(question, policy.queries, memory, now)
         return memory.said
-
-    def resume(self, host: str, counters: Counters) -> None:
-        """Go on from what an earlier process had counted: the first look brings what came since."""
-        self._memories.pop(host, None)
-        self._resumed[host] = counters
-
-    def forget(self, host: str) -> None:
-        """Drop what is remembered of a host."""
-        self._memories.pop(host, None)
-        self._resumed.pop(host, None)
 
     async def close(self) -> None:
         """End the connections."""
@@ -126,19 +116,18 @@ class PrometheusSource:
         )
 
     def _memory(self, question: Question, address: str, now: float) -> _Memory:
-        memory = self._memories.get(question.host)
-        if memory is None or not memory.fits(question, address, now):
-            told = self._resumed.pop(question.host, {})
-            memory = self._memories[question.host] = _Memory(
+        def begin(left: Counters) -> _Memory:
+            return _Memory(
                 address=address,
                 slower_than=question.slower_than,
                 protocol=question.protocol,
-                requests=RequestCounts(told),
-                queries=QueryCounts(told, began=now),
+                requests=RequestCounts(left),
+                queries=QueryCounts(left, began=now),
                 at=now,
                 brought=now,
             )
-        return memory
+
+        return self.remembered(question.host, fits=lambda memory: memory.fits(question, address, now), begin=begin)
 
 
 async def _requests(ask: Asking, memory: _Memory, question: Question, now: float) -> Requests:

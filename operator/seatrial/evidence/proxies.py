@@ -12,6 +12,7 @@ from typing import Literal
 from seatrial.evidence.ask import Absent, Ask, Refused, Unanswered
 from seatrial.evidence.caller import Caller, Change, Read, When
 from seatrial.evidence.figures import AWAY, HERE, OWN, Page
+from seatrial.evidence.memories import Remembering
 from seatrial.evidence.pages import Pages
 from seatrial.evidence.question import Protocol, Question, no_evidence
 from seatrial.evidence.reading import read_connections, read_requests
@@ -41,13 +42,12 @@ class _Memory:
         return (self.slower_than, self.protocol) == (question.slower_than, question.protocol)
 
 
-class Proxies:
+class Proxies(Remembering[_Memory]):
     """Remembers what each proxy told, so that every look is a difference; never negative, nothing counted twice."""
 
     def __init__(self, ask: Ask) -> None:
+        super().__init__()
         self._pages = Pages(ask)
-        self._memories: dict[str, _Memory] = {}
-        self._resumed: dict[str, Counters] = {}
 
     async def look(self, question: Question, now: float) -> Look:
         """What was counted since the look before; the first one after `forget` counts nothing, it begins.
@@ -80,23 +80,12 @@ class Proxies:
         changes = await _gathered(asking)
         return self._look(question, memory, changes, now)
 
-    def resume(self, host: str, counters: Counters) -> None:
-        """Go on from what an earlier process counted: its last `Look.counters`."""
-        self._memories.pop(host, None)
-        self._resumed[host] = counters
-
-    def forget(self, host: str) -> None:
-        """Drop what is remembered of a host: the next look begins."""
-        self._memories.pop(host, None)
-        self._resumed.pop(host, None)
-
     def _memory(self, question: Question, now: float) -> _Memory:
-        memory = self._memories.get(question.host)
-        if memory is None or not memory.fits(question):
-            memory = self._memories[question.host] = _Memory(now, question.slower_than, question.protocol)
-            for proxy, told in self._resumed.pop(question.host, {}).items():
-                memory.callers[proxy] = self._caller(question, told)
-        return memory
+        def begin(left: Counters) -> _Memory:
+            callers = {proxy: self._caller(question, told) for proxy, told in left.items()}
+            return _Memory(now, question.slower_than, question.protocol, callers=callers)
+
+        return self.remembered(question.host, fits=lambda memory: memory.fits(question), begin=begin)
 
     def _caller(self, question: Question, told: Mapping[int, Tally] | None = None) -> Caller:
         return Caller(_reader(question), question.slower_than, told)
