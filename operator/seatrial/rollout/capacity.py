@@ -1,4 +1,6 @@
-"""How many pods a revision needs before it may have a share of the traffic."""
+"""How many pods a revision needs before it may have a share of the traffic, and what share its pods can have."""
+
+from fractions import Fraction
 
 from seatrial.api.meshservice import MeshServiceSpec
 
@@ -17,3 +19,8 @@ def needed(full_replicas: int, weight: int) -> int:
     2
     """
     return min(full_replicas, max(1, -(-full_replicas * weight // 100)))
+
+
+def done(weight: int, ready: int, pods: int) -> Fraction:
+    """Percent of all work that the ready ones do of the `pods` that shall do `weight` together."""
+    return Fraction(weight * min(ready, pods), pods) if pods else Fraction(0)

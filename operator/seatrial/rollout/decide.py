@@ -7,8 +7,10 @@ anything. Going back to stable never waits.
 """
 
 from dataclasses import replace
+from math import floor
 
 from seatrial.api.revision import Phase
+from seatrial.rollout import capacity
 from seatrial.rollout.cleanup import forgotten, leave
 from seatrial.rollout.helm import Helm, active_of, stable_of
 from seatrial.rollout.moves import advance
@@ -148,13 +150,14 @@ def _scales(helm: Helm, canary: int | None) -> dict[int, int]:
 def _moved(helm: Helm, canary: int | None) -> int:
     """Pods whose work the canary's took over, where steps are shares of replicas, since there are no requests to weigh.
 
-    Each of stable's goes when one of the canary's is ready, so there are never fewer than all. An autoscaler's are left
-    to it: the canary has rather less than its share than stable's pods are counted wrong.
+    Each of stable's goes when the canary's that are ready do all of its work, so there are never fewer than all. An
+    autoscaler's are left to it: the canary has rather less than its share than stable's pods are counted wrong.
     """
     if canary is None or helm.spec.service_ports or helm.spec.autoscaling is not None:
         return 0
-    wanted = helm.attempt(canary).weight.wanted
-    return min(helm.needed(wanted), helm.world.pods_of(canary).ready) if wanted else 0
+    wanted, pods = helm.attempt(canary).weight.wanted, helm.world.pods_of(canary)
+    done = capacity.done(wanted, pods.ready, max(helm.needed(wanted), pods.wanted))
+    return floor(helm.needed(100) * done / 100)
 
 
 def _floor(helm: Helm, canary: int) -> int:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.api.revision import Phase
+from seatrial.rollout.decide import decide
 from seatrial.rollout.world import Pods
 from support.sea import Sea, a_service
 
@@ -39,6 +40,16 @@ def wanted(sea: Sea) -> int:
     """Weight of revision 2."""
     attempt = sea.revisions[2].status.attempt
     return attempt.weight.wanted if attempt else 0
+
+
+def test_a_share_that_is_no_whole_number_of_pods_has_one_more() -> None:
+    sea = a_consumer(replicas=1, rollout={"steps": [10], "hold": "60s"})
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    for _ in range(4):
+        decision = sea.look()
+    assert counts(sea) == (1, 1)
+    assert (decision.shares[1].weight, decision.shares[2].weight) == (90, 10)
 
 
 def test_a_step_is_held_from_when_its_pods_are_ready() -> None:
@@ -78,6 +89,20 @@ def test_a_pod_lost_in_the_middle_of_a_step_takes_nothing_back() -> None:
     for _ in range(3):
         sea.look()
     assert sea.phase(2) is Phase.SHIFTING
+
+
+def test_what_pods_of_a_step_shall_do_is_left_to_stable_until_they_are_ready() -> None:
+    sea = a_consumer()
+    sea.change("two")
+    sea.ready_after = 3
+    sea.until(Phase.STARTING, 2)
+    told = []
+    while sea.phase(2) is not Phase.SUCCEEDED:
+        decision = sea.look()
+        if sea.phase(2) is Phase.PROMOTING:
+            told.append((sea.pods[2].ready, decision.shares[1].share, decision.shares[1].weight))
+    assert (2, 50, 100) in told, "half of the canary's pods: the other half of the work is stable's"
+    assert all(weight for ready, _, weight in told if ready < 4)
 
 
 def test_pods_that_an_autoscaler_gave_to_stable_stay_until_the_canary_has_as_many() -> None:
@@ -121,7 +146,7 @@ def test_with_an_analysis_and_no_calls_at_all_its_steps_are_held_and_no_more() -
     deaths=st.lists(st.integers(0, 40), max_size=6),
 )
 @settings(deadline=None, max_examples=60)
-def test_there_are_never_fewer_ready_pods_than_the_service_asks_for(
+def test_never_do_fewer_pods_work_than_the_service_asks_for(
     image: str, replicas: int, steps: list[int], ready_after: int, deaths: list[int]
 ) -> None:
     rollout = {"steps": steps, "hold": "1s", "progressDeadline": "10s"}
@@ -130,7 +155,11 @@ def test_there_are_never_fewer_ready_pods_than_the_service_asks_for(
     sea.ready_after = ready_after
     sea.change(image)
     for look in range(80):
+        shares = decide(sea.world()).shares
+        working = sum(shares[n].weight * p.ready for n, p in sea.pods.items() if n in shares)
+        ready = sum(p.ready for p in sea.pods.values())
+        assert ready >= replicas
+        assert working >= 100 * replicas - ready / 2, f"beyond rounding, {shares} leaves work undone with {sea.pods}"
         sea.look(die_after=1 if look in deaths else None)
-        assert sum(p.ready for p in sea.pods.values()) >= replicas
     assert sea.phase(2) is (Phase.SUCCEEDED if image == "two" else Phase.FAILED)
     assert sum(p.wanted for p in sea.pods.values()) == replicas

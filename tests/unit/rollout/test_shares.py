@@ -77,6 +77,7 @@ def test_work_is_split_as_the_weights_say_wherever_the_pods_allow_it(replicas: i
     sea = Sea(a_service(replicas=replicas, rollout={"steps": [step], "hold": "60s"})).sail()
     sea.change("two")
     sea.until(Phase.SHIFTING, 2)
+    sea.look()  # those for the next step are ready too
     decision = decide(sea.world())
     rounding = {n: decision.scales[n] / 200 for n in (1, 2)}
     done = {n: decision.shares[n].weight * decision.scales[n] / 100 for n in (1, 2)}
