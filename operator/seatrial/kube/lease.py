@@ -82,9 +82,11 @@ class Candidate:
 
     @property
     def fencing(self) -> int:
-        """Number of our term; only while we hold the Lease."""
+        """Number of our term; only while we hold the Lease, and nobody else may have it yet."""
         if self._held is None:
             raise Lost("the Lease isn't held")
+        if self._clock() - self._renewed_at >= DURATION:  # the process was stopped for a while, and woke up
+            raise Lost(f"not renewed for {DURATION:g} s")
         return self._held.transitions
 
     async def acquire(self) -> int:

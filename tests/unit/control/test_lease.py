@@ -154,6 +154,21 @@ def test_a_holder_that_cannot_renew_stops_before_anyone_else_may_begin() -> None
     sail(script)
 
 
+def test_a_holder_that_slept_for_as_long_as_the_lease_lasts_has_nothing_to_write_with() -> None:
+    """A stopped process that wakes must not go on with what it had in mind: another one may be at work already."""
+
+    async def script(shelf: Shelf) -> None:
+        first = candidate(shelf, "a")
+        await first.acquire()
+        await asyncio.sleep(9.9)
+        assert first.fencing == 1
+        await asyncio.sleep(0.2)
+        with pytest.raises(Lost):
+            _ = first.fencing
+
+    sail(script)
+
+
 def test_a_holder_ends_when_somebody_else_has_it() -> None:
     async def script(shelf: Shelf) -> None:
         first = candidate(shelf, "a")
