@@ -5,7 +5,7 @@ import logging
 from seatrial.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from seatrial.control.cache import Cache
 from seatrial.kube.client import Kube
-from seatrial.kube.kinds import MESH_SERVICE, OWNED, REVISION
+from seatrial.kube.kinds import MESH_SERVICE, OWNED, POD, REVISION
 
 log = logging.getLogger(__name__)
 
@@ -15,11 +15,11 @@ _OURS = {LABEL_MANAGED_BY: MANAGED_BY}
 async def hide_what_is_gone(kube: Kube, cache: Cache) -> int:
     """Take objects out of the cache that the cluster doesn't have; returns how many. Raises `ApiFailure`."""
     hidden = 0
-    for kind in (MESH_SERVICE, REVISION, *OWNED):
+    for kind in (MESH_SERVICE, REVISION, POD, *OWNED):
         cached = list(cache.all(kind))  # first, so that what is made meanwhile isn't missed
         if not cached:
             continue
-        listed = await kube.list(kind, labels=_OURS if kind in OWNED else None)
+        listed = await kube.list(kind, labels=_OURS if kind in {POD, *OWNED} else None)
         there = {obj["metadata"]["uid"] for obj in listed}
         for obj in cached:
             meta = obj["metadata"]

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 WORKERS = 24
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
+LISTED_WITHIN = 10.0  # seconds after the first watch that began anew until the others did too
 LONGEST_TIDYING = 60.0  # seconds of a term that only tidies up
 STEADY = 3.0  # seconds without anything to do after which a term that only tidies up is over
 
@@ -145,12 +146,17 @@ class Term:
         await asyncio.Event().wait()
 
     async def _audit(self) -> None:
-        """Look at everything from time to time, whether a watch said something or not."""
+        """Look at everything from time to time, and when watches began anew, whether they said something or not."""
         await self.watches.full.wait()
         while True:
-            await asyncio.sleep(AUDIT_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AUDIT_EVERY):
+                    await self.watches.begun_anew.wait()
+                await asyncio.sleep(LISTED_WITHIN)
+            self.watches.begun_anew.clear()
             try:
-                await hide_what_is_gone(self._setting.kube, self.watches.cache)
+                if await hide_what_is_gone(self._setting.kube, self.watches.cache):
+                    self.watches.concerned.changed()
             except ApiFailure as error:
                 log.warning("no audit this time: %s", error.message)
             for raw in self.watches.cache.services():
@@ -174,7 +180,7 @@ class Term:
         sources: dict[str, Source] = {"proxies": Proxies(ask), "prometheus": self._prometheus}
         measured = {name: Measured(name, source) for name, source in sources.items()}
         judging = Judging(measured, clock=setting.clock) if setting.judge else None
-        self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone)
+        self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, written.gone, fleet.changed)
         return Parts(
             cache=cache,
             fleet=fleet,

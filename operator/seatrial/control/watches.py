@@ -29,27 +29,31 @@ _SHOWN_TO_HOSTS = frozenset({"VirtualService", "ServiceAccount"})
 class Concerned:
     """Who must look again: `by_service` beside a MeshService itself, `by_config` (namespace, name) for a ConfigMap.
 
-    `gone` is told of each object of ours that was deleted.
+    `gone` is told of each object of ours that was deleted, `changed` when a MeshService came, went or changed its spec.
     """
 
     by_service: Callable[[Object], list[Key]] = lambda _: []
     by_config: Callable[[str, str], list[Key]] = lambda _, __: []
     gone: Callable[[Object], None] = lambda _: None
+    changed: Callable[[], None] = lambda: None
 
 
 class Watches:
     """One run of Kopf. `add` gets the keys, `beat` is called at each renewal of the Lease that the API server shows.
 
-    `full` is set once the cache has all there is.
+    `full` is set once the cache has all there is, `begun_anew` when a watch had to: what was deleted before it did, it
+    never tells.
     """
 
     def __init__(self, *, lease: str, login: Callable[[], Credentials], add: Add, beat: Callable[[], None]) -> None:
         self.full = asyncio.Event()
+        self.begun_anew = asyncio.Event()
         self.concerned = Concerned()
         self._add = add
         self._beat = beat
         self._login = login
         self._known: dict[str, object] = {}
+        self._listed: set[str] = set()  # uids
         self._indices: dict[str, kopf.Index[Any, Any]] = {}
         self._registry = kopf.OperatorRegistry()
         self._settings = _settings(lease)
@@ -91,6 +95,7 @@ class Watches:
 
         async def event(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 # Kopf passes it by name
             self.full.set()
+            self.told(body["metadata"]["uid"], type)
             noticed(_raw(kind, body), type == "DELETED")
 
         place = (kind.group, kind.version, kind.plural)
@@ -117,6 +122,15 @@ class Watches:
         plurals = {kind.plural for kind in WATCHED}
         self._indices.update({name: value for name, value in given.items() if name in plurals})
 
+    def told(self, uid: str, event: str | None) -> None:
+        """Kopf gives no type to what it was told by a list: one that is listed again is of a watch that began anew."""
+        if event == "DELETED":
+            self._listed.discard(uid)
+        elif event is None and uid in self._listed:
+            self.begun_anew.set()
+        else:
+            self._listed.add(uid)
+
     async def _heartbeat(self, **_: object) -> None:
         self._beat()
 
@@ -125,14 +139,16 @@ class Watches:
             self.concerned.gone(obj)
         for key in keys_of(obj):
             self._add(key)
-        if obj["kind"] in _SHOWN_TO_HOSTS:
-            self._add(HostsKey(obj["metadata"]["namespace"]))
+        meta = obj["metadata"]
+        if obj["kind"] in _SHOWN_TO_HOSTS and self._changed(meta["uid"], meta.get("ownerReferences"), gone=gone):
+            self._add(HostsKey(meta["namespace"]))  # whose it is concerns them, and never its weights
 
     def _noticed_service(self, obj: Object, gone: bool) -> None:  # noqa: FBT001 # likewise
         meta = obj["metadata"]
         self._add(ServiceKey(meta["namespace"], meta["name"]))
         if not self._changed(meta["uid"], (meta.get("generation"), meta.get("deletionTimestamp")), gone=gone):
             return  # only its status did, which concerns nobody else
+        self.concerned.changed()
         self._add(HostsKey(meta["namespace"]))
         for key in self.concerned.by_service(obj):
             self._add(key)
