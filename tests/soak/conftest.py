@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.blackbox import pytest_runtest_makereport
 from support.fixtures import a_place, image, kubectl, operators, put_tools_first
 from support.place import Place
 
-__all__ = ["image", "kubectl", "operators"]
+__all__ = ["image", "kubectl", "operators", "pytest_runtest_makereport"]
 
 
 def pytest_configure() -> None:

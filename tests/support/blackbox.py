@@ -1,8 +1,10 @@
 """What is kept of a test that failed: all that one would ask the cluster for, before the namespace is gone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from support.kubectl import Kubectl, KubectlError
 from support.operators import SYSTEM
@@ -12,6 +14,18 @@ from support.proxies import STATS, gateway_pod
 _OURS = "meshservices,revisions"
 _MESH = "virtualservices,destinationrules,sidecars,authorizationpolicies,serviceentries,gateways.networking.istio.io"
 _PODS = "deployments,replicasets,pods,services,endpointslices,configmaps,jobs,poddisruptionbudgets,networkpolicies"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Keep what a failed test's namespaces look like, while they are still there; a conftest imports this."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.failed and report.when in {"setup", "call"}:
+        for place in getattr(item, "funcargs", {}).values():
+            if isinstance(place, Place):
+                keep(place, report.longreprtext)
+                report.sections.append(("kept", str(place.folder)))
+    return report  # type: ignore[return-value]
 
 
 def keep(place: Place, error: str) -> None:

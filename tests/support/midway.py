@@ -20,6 +20,7 @@ from typing import Any, Self
 import aiohttp
 import yaml
 from aiohttp import web
+from yarl import URL
 
 from seatrial.kube.client import configuration
 from seatrial.kube.credentials import Credentials, credentials
@@ -32,6 +33,7 @@ _PATH = re.compile(
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NO_WRITES = frozenset({"leases", "events"})  # of the Lease's own and of what is only told
 _PASSED_ON = frozenset({"accept", "content-type"})
+_PLAIN = {"accept-encoding": "identity"}  # a body is passed on as it came, without the header that would explain it
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,9 @@ class Midway:
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
         app = web.Application(client_max_size=4 * 1024**2)
         app.router.add_route("*", "/{path:.*}", self._pass)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
@@ -131,18 +133,17 @@ class Midway:
         fate = self.rule(write)
         await asyncio.sleep(fate.late)
         if fate.cut == "before":
-            raise _hang_up(request)
+            return _hang_up(request)
         if fate.code:
             return web.json_response(_status(fate.code), status=fate.code)
-        headers = {k: v for k, v in request.headers.items() if k.lower() in _PASSED_ON}
-        async with self._session.request(
-            request.method, f"{self._server.server}{request.raw_path}", data=body or None, headers=headers
-        ) as answer:
+        headers = {k: v for k, v in request.headers.items() if k.lower() in _PASSED_ON} | _PLAIN
+        there = URL(f"{self._server.server}{request.raw_path}", encoded=True)
+        async with self._session.request(request.method, there, data=body or None, headers=headers) as answer:
             if "watch" in request.query:
                 return await _stream(request, answer, fate.watched_for)
             said = await answer.read()
         if fate.cut == "after":
-            raise _hang_up(request)
+            return _hang_up(request)
         kind = answer.headers.get("content-type", "application/json")
         return web.Response(status=answer.status, body=said, headers={"content-type": kind})
 
@@ -201,16 +202,17 @@ async def _stream(
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
     except TimeoutError:
-        raise _hang_up(request) from None
+        _hang_up(request)
     except ConnectionResetError:
         pass
     return response
 
 
-def _hang_up(request: web.Request) -> ConnectionResetError:
+def _hang_up(request: web.Request) -> web.Response:
+    """Cut the line; what is returned goes nowhere."""
     if request.transport is not None:
         request.transport.abort()
-    return ConnectionResetError("the line was cut, as the rule says")
+    return web.Response()
 
 
 def _status(code: int) -> dict[str, Any]:

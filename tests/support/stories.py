@@ -69,7 +69,7 @@ def begin(place: Place, name: str, story: Story) -> Service:
         name,
         rollout={"steps": [30], "hold": story.hold, "analysis": None},
         expose=[{"host": place.edge.host, "prefix": f"/{name}"}],
-        shutdown={"drain": "5s", "grace": "2s"},
+        shutdown={"drain": "5s", "grace": "6s"},
     )
     service.apply()
     service.await_stable(1)
