@@ -34,7 +34,8 @@ def test_a_rollout_comes_to_its_end_whatever_is_killed_on_the_way(
     place: Place, control_plane: ControlPlane, part: str, moment: str
 ) -> None:
     random = Random(f"{SEED} {part} {moment}")  # noqa: S311 - moments must repeat, not be secret
-    service = place.service("orders", replicas=2, rollout={"steps": list(STEPS[:-1]), "hold": f"{HOLD}s"})
+    rollout = {"steps": list(STEPS[:-1]), "hold": f"{HOLD}s", "progressDeadline": "180s"}
+    service = place.service("orders", replicas=2, rollout=rollout)
     service.apply()
     service.await_stable(1)
     control_plane.operators.fresh()

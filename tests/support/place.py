@@ -13,6 +13,7 @@ from support.asking import Edge, Inside
 from support.kubectl import CONTEXT, Kubectl
 from support.proxies import Stats, gateway_pod, stats
 from support.services import Json, Service, merged
+from support.waiting import eventually
 
 PATH = "/v1/identity"  # of every service of the shop; small, and its answer says who called
 MEMORY = {"requests": {"cpu": "10m", "memory": "64Mi"}}
@@ -61,6 +62,7 @@ class Place:
         base: Json = {
             "command": ACTOR,
             "env": {"FAULTS": None, **(part or {})},
+            "probes": {"startup": None},  # it starts at once: another probe would cost a round of the kubelet
             "replicas": 2,
             "resources": SMALL,
             "rollout": {"steps": [10, 50], "hold": None, "analysis": {}},
@@ -121,6 +123,17 @@ class Place:
     def close(self) -> None:
         """Delete it all, without waiting."""
         Kubectl()("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
+
+    def goes_away(self, within: float = 90.0) -> None:
+        """Delete it all, and wait until nothing is left of it."""
+        self.close()
+
+        def gone() -> bool:
+            left = Kubectl().get("namespace", self.namespace)
+            assert left is None, [c["message"] for c in left["status"].get("conditions", []) if c["status"] == "True"]
+            return True
+
+        eventually(gone, within=within, every=1, what=f"namespace {self.namespace} is gone")
 
 
 def make_place(title: str, image: str, folder: Path) -> Place:
