@@ -6,32 +6,28 @@ one thread with a loop of its own.
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from lightkube import AsyncClient
-from lightkube.generic_resource import create_namespaced_resource
-from lightkube.types import on_error_retry
+from lightkube import ApiError, AsyncClient
+from lightkube.generic_resource import get_generic_resource
+from lightkube.types import PatchType, on_error_retry
 
 from seatrial.kube.client import configuration
+from seatrial.kube.kinds import AUTHORIZATION_POLICY, DESTINATION_RULE, POD, SIDECAR, VIRTUAL_SERVICE, Kind
 from support.kubectl import CONTEXT, Kubectl, Object
-from support.kubelet import POD, SCHEDULER, Kubelet
+from support.kubelet import SCHEDULER, Kubelet
 from support.pilot import Pilot
 from support.sidecars import Aboard, Sidecars, Traffic
 
 OURS = {"app.kubernetes.io/managed-by": "seatrial"}
 PODS = 2  # of each service
 CALLERS = 2 * PODS  # proxies that call a service: those of the front and of the neighbour
-# What istiod's store has much of.
-CONFIGURED = (
-    ("networking.istio.io", "VirtualService", "virtualservices"),
-    ("networking.istio.io", "DestinationRule", "destinationrules"),
-    ("networking.istio.io", "Sidecar", "sidecars"),
-    ("security.istio.io", "AuthorizationPolicy", "authorizationpolicies"),
-)
+CONFIGURED = (VIRTUAL_SERVICE, DESTINATION_RULE, SIDECAR, AUTHORIZATION_POLICY)  # what istiod's store has much of
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ class Crowd:
         self.fails: Mapping[str, float] = {}
         self.kubectl = kubectl
         self._rate = rate / CALLERS
-        self._ready: Counter[tuple[str, int]] = Counter()
+        self._ready: dict[str, Counter[int]] = defaultdict(Counter)  # by host and revision
         self._proxies: dict[str, str] = {}  # by uid
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="crowd")
@@ -119,22 +115,32 @@ class Crowd:
         self._client = AsyncClient(configuration(CONTEXT))
         self.sidecars = Sidecars(self._traffic)
         self.pilot = Pilot(self._proxies.values)
-        self.kubelet = Kubelet(self._client, self._aboard, self._ashore)
+        self.kubelet = Kubelet(self._tell, self._aboard, self._ashore)
         await self.pilot.start()
         watched: list[tuple[AsyncIterator[tuple[str, Any]], Callable[[str, Object], None]]] = [
             (self._watch(POD), self._pod),
-            *(
-                (self._watch(create_namespaced_resource(group, "v1", kind, plural)), self.pilot.take)
-                for group, kind, plural in CONFIGURED
-            ),
+            *((self._watch(kind), self.pilot.take) for kind in CONFIGURED),
         ]
         self._watching = [asyncio.create_task(_follow(*pair)) for pair in watched]
 
-    def _watch(self, resource: Any) -> AsyncIterator[tuple[str, Any]]:
+    def _watch(self, kind: Kind) -> AsyncIterator[tuple[str, Any]]:
+        resource: Any = get_generic_resource(kind.api_version, kind.name)
         watch: AsyncIterator[tuple[str, Any]] = self._client.watch(
             resource, namespace="*", labels=OURS, on_error=on_error_retry
         )
         return watch
+
+    async def _tell(self, pod: Object, status: Object) -> None:
+        resource: Any = get_generic_resource(POD.api_version, POD.name)
+        meta = pod["metadata"]
+        with suppress(ApiError):  # it may be gone meanwhile
+            await self._client.patch(
+                resource.Status,
+                meta["name"],
+                {"status": status},
+                namespace=meta["namespace"],
+                patch_type=PatchType.MERGE,
+            )
 
     async def _stop(self) -> None:
         for task in self._watching:
@@ -155,17 +161,15 @@ class Crowd:
     async def _aboard(self, ip: str, pod: Object) -> None:
         aboard = _of(pod)
         await self.sidecars.begin(ip, aboard)
-        self._ready[aboard.host, aboard.revision] += 1
+        self._ready[aboard.host][aboard.revision] += 1
 
     def _ashore(self, ip: str, pod: Object) -> None:
         aboard = _of(pod)
         self.sidecars.end(ip)
-        self._ready[aboard.host, aboard.revision] -= 1
+        self._ready[aboard.host][aboard.revision] -= 1
 
     def _traffic(self, host: str) -> Traffic:
-        weights = self.pilot.weights(host)
-        pods = {revision: self._ready[host, revision] for revision in weights}
-        return Traffic(self._rate, weights, {2: self.fails.get(host, 0.0)}, pods)
+        return Traffic(self._rate, self.pilot.weights(host), {2: self.fails.get(host, 0.0)}, self._ready[host])
 
 
 def _of(pod: Object) -> Aboard:

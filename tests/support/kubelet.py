@@ -6,32 +6,29 @@ rest of the cluster they are pods like others, with an address and conditions.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from ipaddress import IPv4Address
-
-from lightkube import ApiError, AsyncClient
-from lightkube.generic_resource import create_namespaced_resource
-from lightkube.types import PatchType
 
 from support.kubectl import Object
 
 SCHEDULER = "stand-in"
 STARTS_IN = 2.0  # seconds from a pod's creation until it is ready
-POD = create_namespaced_resource("", "v1", "Pod", "pods")
 _FIRST = IPv4Address("127.64.0.1")
 _SINCE = "2026-01-01T00:00:00Z"
 
 
 class Kubelet:
-    """`began` is awaited with the address of each pod that is about to be ready, `ended` is told of each that goes."""
+    """`began` is awaited with the address of each pod that is about to be ready, `ended` is told of each that goes.
+
+    `tell` writes a pod's status.
+    """
 
     def __init__(
         self,
-        client: AsyncClient,
+        tell: Callable[[Object, Object], Awaitable[None]],
         began: Callable[[str, Object], Awaitable[None]],
         ended: Callable[[str, Object], None],
     ) -> None:
-        self._client = client
+        self._tell = tell
         self._began = began
         self._ended = ended
         self._addresses: Iterator[str] = (str(_FIRST + n) for n in range(2**20))
@@ -57,15 +54,7 @@ class Kubelet:
         if self._ips.get(pod["metadata"]["uid"]) != ip:
             return
         await self._began(ip, pod)
-        meta = pod["metadata"]
-        with suppress(ApiError):  # it may be gone meanwhile
-            await self._client.patch(
-                POD.Status,
-                meta["name"],
-                {"status": _running(pod, ip)},
-                namespace=meta["namespace"],
-                patch_type=PatchType.MERGE,
-            )
+        await self._tell(pod, _running(pod, ip))
 
 
 def _running(pod: Object, ip: str) -> Object:

@@ -4,7 +4,7 @@ A call needs two halves: the caller's `calls` routes it, the callee's `callers` 
 manifests, or all there is in a cluster; only there a service that nobody has seen is known to be missing.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seatrial.api.meshservice import Callee, Caller, Expose, MeshService
@@ -22,18 +22,24 @@ def key_of(service: MeshService) -> Key:
 class Known:
     """The services that references may mean.
 
-    `plain` has namespace and name of Services that are no MeshService's. `complete` says that there are no others: what
-    isn't here doesn't exist.
+    `exposing` has those that are on the ingress gateway by host, the oldest first. `plain` has namespace and name of
+    Services that are no MeshService's. `complete` says that there are no others: what isn't here doesn't exist.
     """
 
     services: Mapping[Key, MeshService] = field(default_factory=dict)
+    exposing: Mapping[str, Sequence[MeshService]] = field(default_factory=dict)
     plain: Collection[Key] = frozenset()
     complete: bool = False
 
     @classmethod
     def of(cls, services: Iterable[MeshService], plain: Collection[Key] = frozenset(), *, complete: bool) -> "Known":
         """The services by their keys."""
-        return cls({key_of(s): s for s in services}, plain, complete)
+        by_key = {key_of(s): s for s in services}
+        exposing: dict[str, list[MeshService]] = {}
+        for service in sorted((s for s in by_key.values() if s.spec.expose), key=_age):
+            for host in dict.fromkeys(e.host for e in service.spec.expose):
+                exposing.setdefault(host, []).append(service)
+        return cls(by_key, exposing, plain, complete)
 
 
 def unresolved(service: MeshService, known: Known) -> list[Problem]:
@@ -57,10 +63,11 @@ def clashes(service: MeshService, known: Known) -> list[Problem]:
 
     The older one keeps its place, so that a newcomer never takes traffic from it.
     """
-    older = sorted((o for o in known.services.values() if _age(o) < _age(service)), key=_age)
     problems = []
     for i, mine in enumerate(service.spec.expose):
-        for other in older:
+        for other in known.exposing.get(mine.host, ()):
+            if _age(other) >= _age(service):
+                break
             if why := next(filter(None, (_clash(mine, theirs, service, other) for theirs in other.spec.expose)), ""):
                 name = "/".join(filter(None, key_of(other)))
                 problems.append(
@@ -80,7 +87,7 @@ def _age(service: MeshService) -> tuple[str, Key]:
 
 
 def _clash(mine: Expose, theirs: Expose, service: MeshService, other: MeshService) -> str:
-    if mine.host != theirs.host:
+    if mine.host != theirs.host:  # it may have other hosts too
         return ""
     if service.metadata.namespace != other.metadata.namespace:
         return "the host belongs to the namespace of"

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from seatrial.api.meshservice import MeshService
+from seatrial.api.meshservice import MeshService, MeshServiceSpec
 from seatrial.api.names import ANNOTATION_RESTART, config_copy_name, revision_name
 from seatrial.api.revision import ConfigCopy, RevisionSpec, Template, template_of
 from seatrial.control.cache import Cache, Object
@@ -25,7 +26,7 @@ class Frozen:
     template: Template
     configs: tuple[tuple[str, str], ...]
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """12 hex digits. A field that a later version of Seatrial adds changes nothing as long as nobody sets it."""
         template = self.template.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -47,10 +48,11 @@ class Configs:
         self._kube = kube
         self._cache = cache
         self._digests: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self._frozen: dict[tuple[str, str], tuple[MeshServiceSpec, str, Frozen]] = {}
 
     async def freeze(self, service: MeshService) -> Frozen | Hindered:
         """The service's template as it is now, or what is in the way."""
-        template = template_of(service.spec, service.metadata.annotations.get(ANNOTATION_RESTART, ""))
+        template = self._template(service)
         found: list[tuple[str, str]] = []
         missing: list[str] = []
         large: list[str] = []
@@ -69,11 +71,32 @@ class Configs:
             found.append((source.name, digest))
         if missing or large:
             return Hindered(tuple(missing), tuple(large))
-        return Frozen(template, tuple(found))
+        return self._as_before(service, Frozen(template, tuple(found)))
 
     async def copies(self, service: MeshService, frozen: Frozen) -> list[Object]:
         """The immutable ConfigMaps of a revision. Raises `Conflict` where a source has changed since it was hashed."""
         return [await self._copy(service, name, digest) for name, digest in frozen.configs]
+
+    def _template(self, service: MeshService) -> Template:
+        """The very one of before where spec and restart are."""
+        restart = service.metadata.annotations.get(ANNOTATION_RESTART, "")
+        known = self._frozen.get((service.metadata.namespace, service.metadata.name))
+        if known is not None and known[0] is service.spec and known[1] == restart:
+            return known[2].template
+        return template_of(service.spec, restart)
+
+    def _as_before(self, service: MeshService, frozen: Frozen) -> Frozen:
+        """With the hash that it had where nothing differs."""
+        key = (service.metadata.namespace, service.metadata.name)
+        known = self._frozen.get(key)
+        if known is not None and known[2].template is frozen.template and known[2].configs == frozen.configs:
+            return known[2]
+        self._frozen[key] = (service.spec, frozen.template.restart, frozen)
+        return frozen
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Drop what is remembered of a service that is gone."""
+        self._frozen.pop((namespace, name), None)
 
     async def _copy(self, service: MeshService, name: str, digest: str) -> Object:
         namespace = service.metadata.namespace

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -14,47 +14,51 @@ from seatrial.api.references import Known, clashes
 from seatrial.api.revision import template_of
 from seatrial.control.cache import Cache, Object
 from seatrial.control.keys import Key, ServiceKey
+from seatrial.control.once import Once, generation, resource_version
 from seatrial.render import sources
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A MeshService as it can be used: None where no spec was ever accepted. `problems` are of the present spec."""
+    """A MeshService as it can be used: None where no spec was ever accepted. `problems` are of the present spec.
+
+    `accepted` is that spec for the status, empty where there are problems.
+    """
 
     service: MeshService | None
     problems: tuple[Problem, ...] = ()
+    accepted: str = ""
 
 
 class Fleet:
-    """Reads each spec once."""
+    """Reads each spec once, and knows all of them at any moment: `changed` is told when one came, changed or went."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._read: dict[str, tuple[int, Reading]] = {}  # by uid
+        self._specs = Once(_read, generation, cache.services)
+        self._whole = Once(self._with_status, resource_version, cache.services)
+        self._known: Known | None = None
 
     def read(self, raw: Object) -> Reading:
         """The MeshService with its accepted spec, and metadata and status as they are now."""
-        reading = self._reading(raw)
-        if reading.service is None:
-            return reading
-        status = MeshServiceStatus.parse(raw.get("status") or {})
-        spec = reading.service.spec
-        if not reading.problems:
-            accepted = json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True)
-            status = status.model_copy(update={"accepted_spec": accepted})
-        service = MeshService(metadata=ObjectMeta.parse(raw["metadata"]), spec=spec, status=status)
-        return Reading(service, reading.problems)
+        return self._whole.of(raw)
 
     def services(self, namespace: str | None = None) -> Iterator[MeshService]:
         """Those that can be used."""
         for raw in self._cache.services(namespace):
-            reading = self._reading(raw)
+            reading = self._specs.of(raw)
             if reading.service is not None:
                 yield reading.service
 
     def known(self, plain: frozenset[tuple[str, str]] = frozenset()) -> Known:
         """What references may mean; `plain` are the Services that exist and belong to no MeshService."""
-        return Known.of(self.services(), plain, complete=True)
+        if self._known is None:
+            self._known = Known.of(self.services(), complete=True)
+        return replace(self._known, plain=plain) if plain else self._known
+
+    def changed(self) -> None:
+        """Look at all of them again when somebody asks."""
+        self._known = None
 
     def in_use(self, raw: Object, known: Known) -> MeshService | None:
         """What is served: where the present spec wants the place of an older service, the last good one goes on.
@@ -91,18 +95,15 @@ class Fleet:
             if any(source.name == name for source in sources(template_of(service.spec)))
         ]
 
-    def _reading(self, raw: Object) -> Reading:
-        uid, generation = raw["metadata"]["uid"], raw["metadata"].get("generation", 0)
-        known = self._read.get(uid)
-        if known is None or known[0] != generation:
-            known = self._read[uid] = (generation, _read(raw))
-            self._drop_gone()
-        return known[1]
-
-    def _drop_gone(self) -> None:
-        if len(self._read) % 64 == 0:
-            there = {raw["metadata"]["uid"] for raw in self._cache.services()}
-            self._read = {uid: reading for uid, reading in self._read.items() if uid in there}
+    def _with_status(self, raw: Object) -> Reading:
+        reading = self._specs.of(raw)
+        if reading.service is None:
+            return reading
+        status = MeshServiceStatus.parse(raw.get("status") or {})
+        if reading.accepted:
+            status = status.model_copy(update={"accepted_spec": reading.accepted})
+        service = MeshService(metadata=ObjectMeta.parse(raw["metadata"]), spec=reading.service.spec, status=status)
+        return replace(reading, service=service)
 
 
 def _ends(service: MeshService) -> set[tuple[str, str]]:
@@ -114,7 +115,8 @@ def _ends(service: MeshService) -> set[tuple[str, str]]:
 def _read(raw: Object) -> Reading:
     read = accept(raw)
     if not isinstance(read, list):
-        return Reading(read)
+        accepted = read.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return Reading(read, accepted=json.dumps(accepted, sort_keys=True))
     spec = _parsed((raw.get("status") or {}).get("acceptedSpec"))
     if spec is None:
         return Reading(None, tuple(read))

@@ -26,7 +26,8 @@ from seatrial.rollout.helm import stable_of
 from seatrial.rollout.steps import is_judged
 from seatrial.rollout.world import Verdict
 
-LOOK_EVERY = 0.9  # seconds; passes come once a second, and when something changes
+LOOK_APART = 1.0  # seconds from look to look
+LOOK_EVERY = 0.9  # seconds after which a pass that comes for another reason looks too
 CHECKPOINT_EVERY = 4.5  # seconds
 _JUDGED = frozenset({Phase.STARTING, Phase.SHIFTING, Phase.PAUSED, Phase.PROMOTING})
 
@@ -103,6 +104,14 @@ class Judging:
         found = judge(trial.ledger, self._now())
         evidence = found.evidence.model_copy(update={"checkpoint": trial.text})
         return Verdict(found.finding, found.reason, found.allowed, found.requests, evidence)
+
+    def next_look(self, namespace: str, name: str) -> float | None:
+        """When the attempt under way is to be looked at again, by the clock; None where nothing is judged.
+
+        A second after the last pass would be too late: passes in between look at nothing.
+        """
+        trial = self._trials.get(host_of(name, namespace))
+        return None if trial is None else trial.entered_at + LOOK_APART
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop what is remembered of a service without a rollout."""

@@ -1,5 +1,6 @@
 """The mesh as a service's callers have it: which proxies they are, what they carry, what is under way at them."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class MeshView:
         self._endpoints = Endpoints(ask)
         self._clock = clock
         self._edge: tuple[float, list[Object]] = (float("-inf"), [])
+        self._asking_edge = asyncio.Lock()
         self._looks: dict[str, _Looks] = {}
 
     async def look(self, service: MeshService, known: Known, live: Routing, moving: Moving) -> tuple[Mesh, str]:
@@ -136,12 +138,13 @@ class MeshView:
         ]
 
     async def _edge_pods(self) -> list[Object]:
-        at, pods = self._edge
-        if self._clock() - at >= EDGE_AGE:
-            labels = {"istio": ("pilot", INGRESS_SELECTOR["istio"])}
-            pods = [slim_pod(p) for p in await self._kube.list(POD, INGRESS_NAMESPACE, labels=labels)]
-            self._edge = (self._clock(), pods)
-        return pods
+        async with self._asking_edge:  # many services want to know at once
+            at, pods = self._edge
+            if self._clock() - at >= EDGE_AGE:
+                labels = {"istio": ("pilot", INGRESS_SELECTOR["istio"])}
+                pods = [slim_pod(p) for p in await self._kube.list(POD, INGRESS_NAMESPACE, labels=labels)]
+                self._edge = (self._clock(), pods)
+            return pods
 
 
 def _calls(caller: MeshService, callee: MeshService) -> bool:

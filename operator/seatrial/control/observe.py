@@ -9,17 +9,18 @@ from seatrial.api.advice import advice
 from seatrial.api.meshservice import MeshService
 from seatrial.api.names import LABEL_MANAGED_NAMESPACE, delegate_name, host_of
 from seatrial.api.problems import sentences
-from seatrial.api.references import Known, clashes, key_of, unresolved
+from seatrial.api.references import Known, clashes, unresolved
 from seatrial.api.revision import Phase, Revision
 from seatrial.control.cache import Cache, Object
 from seatrial.control.configs import Configs, Frozen, Hindered
 from seatrial.control.fleet import Fleet, Reading
 from seatrial.control.judging import Judging
 from seatrial.control.mesh import MeshView, Moving, pod_of
+from seatrial.control.once import Once, resource_version
 from seatrial.control.pods import has_proxy, migration_of, missing_references, pods_by_revision, revision_of
 from seatrial.control.routing import read_routing
 from seatrial.kube.client import Kube
-from seatrial.kube.kinds import SERVICE
+from seatrial.kube.kinds import REVISION, SERVICE
 from seatrial.render import Callee, migration_name
 from seatrial.rollout.report import Findings
 from seatrial.rollout.world import Mesh, Migration, Pods, Verdict, World
@@ -32,7 +33,10 @@ Owned = Mapping[tuple[str, str], Object]
 
 @dataclass(frozen=True)
 class Sight:
-    """What a pass decides on. `frozen` is the present template, None where it can't be frozen or isn't accepted."""
+    """What a pass decides on. `frozen` is the present template, None where it can't be frozen or isn't accepted.
+
+    It must be looked again in `look_again` seconds, and at `look_at` by the clock, where they aren't None.
+    """
 
     raw: Object
     service: MeshService
@@ -42,6 +46,7 @@ class Sight:
     owned: Owned
     callees: Mapping[tuple[str, str], Callee]
     look_again: float | None
+    look_at: float | None
 
 
 class Observer:
@@ -69,6 +74,7 @@ class Observer:
         self._judging = judging
         self._clock = clock
         self._plain: dict[tuple[str, str], tuple[float, Callee | None]] = {}
+        self._revisions = Once(Revision.parse, resource_version, lambda: cache.all(REVISION))
 
     def managed(self, namespace: str) -> bool:
         """Whether we may work there at all."""
@@ -92,7 +98,7 @@ class Observer:
         owned = self._cache.owned(meta.namespace, meta.name)
         revisions = tuple(
             sorted(
-                (Revision.parse(r) for r in self._cache.revisions(meta.namespace, meta.name)),
+                (self._revisions.of(r) for r in self._cache.revisions(meta.namespace, meta.name)),
                 key=lambda r: r.spec.number,
             )
         )
@@ -126,6 +132,7 @@ class Observer:
             owned=owned,
             callees={key: callee for key, callee in callees.items() if callee is not None},
             look_again=LOOK_AGAIN if findings.unresolved or None in callees.values() else None,
+            look_at=self._judging.next_look(meta.namespace, meta.name) if self._judging is not None else None,
         )
 
     async def _look_at_mesh(
@@ -190,7 +197,7 @@ class Observer:
     async def _callees(self, service: MeshService) -> dict[tuple[str, str], Callee | None]:
         """What is called and is no MeshService: its selector and ports, None where it isn't there."""
         found: dict[tuple[str, str], Callee | None] = {}
-        fleet = {key_of(s) for s in self._fleet.services()}
+        fleet = self._fleet.known().services
         for call in service.spec.security.calls:
             if call.service is not None:
                 key = (call.namespace or service.metadata.namespace, call.service)

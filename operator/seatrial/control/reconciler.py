@@ -21,6 +21,7 @@ from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
 from seatrial.control.pods import revision_of, untold
+from seatrial.control.rendering import Rendering
 from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import reconciling
 from seatrial.control.writer import Name, Writer
@@ -38,7 +39,7 @@ from seatrial.kube.kinds import (
     VIRTUAL_SERVICE,
     Kind,
 )
-from seatrial.render import Inputs, render
+from seatrial.render import Inputs
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings
 from seatrial.rollout.verbs import asked, is_answered
@@ -76,6 +77,7 @@ class Reconciler:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._hosts = Hosts(parts.cache, parts.fleet, parts.observer, parts.writer)
+        self._rendering = Rendering()
         self._ending: dict[str, float] = {}  # uid of what is being deleted → since when
 
     async def reconcile(self, key: Key) -> float | None:
@@ -120,6 +122,7 @@ class Reconciler:
 
     async def _accepted(self, key: ServiceKey, raw: Object, reading: Reading) -> float | None:
         parts = self._parts
+        began = parts.clock()
         sight = await parts.observer.look(raw, reading)
         decision = self._decide(sight)
         parts.gauges.show(key, decision)
@@ -143,7 +146,8 @@ class Reconciler:
             sight = replace(sight, findings=_refused(sight.findings, _forbidden(key, error), "Forbidden"))
             await parts.teller.report(key, sight, decision)
             raise
-        return _soonest(decision.look_after, sight.look_again)
+        look_at = None if sight.look_at is None else sight.look_at - began
+        return _soonest(decision.look_after, sight.look_again, look_at)
 
     def _decide(self, sight: Sight) -> Decision:
         """A template that can't be frozen makes no revision; a deletion gives up waiting after a while."""
@@ -170,7 +174,7 @@ class Reconciler:
         if await self._take_verbs_off(key, sight):
             return False
         await parts.teller.revisions(key, sight, decision)
-        desired = render(_inputs(sight, decision, parts.fencing()))
+        desired = self._rendering.of(key, _inputs(sight, decision, parts.fencing()))
         if decision.routing != sight.world.mesh.live:
             await parts.mesh.before_write(key.namespace, key.name)
         if deleting:
@@ -268,6 +272,8 @@ class Reconciler:
         parts = self._parts
         parts.written.forget(key)
         parts.mesh.forget(key.namespace, key.name)
+        parts.configs.forget(key.namespace, key.name)
+        self._rendering.forget(key)
         if parts.judging is not None:
             parts.judging.forget(key.namespace, key.name)
         parts.gauges.forget(key)

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 Name = tuple[str, str]
 Live = Mapping[Name, Object]
+_Content = tuple[str, frozenset[str]]
 
 _GUARDED = frozenset({"VirtualService", "DestinationRule", "Deployment"})
 """Kinds written only over the version that was decided on: a writer that lost the Lease must not turn weights back, and
@@ -49,7 +50,7 @@ class Writer:
         self._written = written
         self._fencing = fencing
         self._clock = clock
-        self._settled: dict[str, tuple[str, str]] = {}  # uid → (content, resourceVersion) that the server made of it
+        self._settled: dict[str, tuple[_Content, str]] = {}  # uid → what was desired, and the version that is just that
 
     async def put(self, key: Key, desired: Iterable[Object], live: Live, free: Collection[Name] = ()) -> None:
         """Bring objects to what is desired, in order; those that nothing waits for go side by side.
@@ -145,9 +146,13 @@ class Writer:
             self._fencing()
             self._note(key, await self._kube.apply(desired), "created")
             return
+        if self._is_settled(desired, seen):
+            return
         desired = with_pods_as_made(desired, seen)
         why = difference(desired, seen)
-        if why is not None and kind.name not in _WRITTEN_ONCE and not self._is_settled(desired, seen):
+        if why is None or kind.name in _WRITTEN_ONCE:
+            self._settle(desired, seen)
+        else:
             await self._overwrite(key, desired, seen, why)
 
     async def _unseen(self, key: Key, kind: Kind, desired: Object) -> Object | None:
@@ -171,12 +176,20 @@ class Writer:
             guarded = desired | {"metadata": desired["metadata"] | {"resourceVersion": meta["resourceVersion"]}}
         after = await self._kube.apply(guarded, force=True)
         if difference(desired, after) is not None:
-            self._settled[after["metadata"]["uid"]] = (_content(desired), after["metadata"]["resourceVersion"])
+            self._settle(desired, after)
         if after["metadata"]["resourceVersion"] != meta["resourceVersion"]:
             self._note(key, after, why)
 
+    def gone(self, obj: Object) -> None:
+        """Somebody deleted it."""
+        self._settled.pop(obj["metadata"]["uid"], None)
+
+    def _settle(self, desired: Object, live: Object) -> None:
+        meta = live["metadata"]
+        self._settled[meta["uid"]] = (_content(desired), meta["resourceVersion"])
+
     def _is_settled(self, desired: Object, seen: Object) -> bool:
-        """Where the server writes it in other words than ours, writing it again would change nothing."""
+        """Where it was found to be as desired, or the server writes it in other words than ours: nothing to write."""
         meta = seen["metadata"]
         return self._settled.get(meta["uid"]) == (_content(desired), meta["resourceVersion"])
 
@@ -201,5 +214,8 @@ def is_ours(obj: Mapping[str, Any], key: Key) -> bool:
     return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_SERVICE) == service
 
 
-def _content(desired: Object) -> str:
-    return str((desired["metadata"].get("annotations") or {}).get(ANNOTATION_CONTENT, ""))
+def _content(desired: Object) -> _Content:
+    """Its hash, which leaves out who owns it beside the MeshService."""
+    meta = desired["metadata"]
+    owners = frozenset(str(owner["uid"]) for owner in meta.get("ownerReferences") or ())
+    return str((meta.get("annotations") or {}).get(ANNOTATION_CONTENT, "")), owners

@@ -1,7 +1,7 @@
 """istiod's answers, shared by all services that ask the same within a moment: one gateway calls them all.
 
 An answer that is a moment old never says that something is carried which isn't: what was stored and acknowledged only
-goes forward.
+goes forward. Who needs to know how it is now shares an answer that was asked for after that.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class _Answer:
     at: float
+    number: int  # of the question
     value: object
 
 
@@ -33,13 +34,11 @@ class Istiods:
         self._ask = ask
         self._answers: dict[tuple[str, str], _Answer] = {}
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
+        self._asked = 0
 
     async def syncs(self, istiods: Sequence[Pod], now: float, *, fresh: bool = False) -> dict[str, tuple[Pod, Sync]]:
         """By proxy: the istiod it is connected to, and what is sent and acknowledged; `fresh`: as of now."""
-        if fresh:
-            for istiod in istiods:
-                self._answers.pop((istiod.name, SYNCZ), None)
-        answers = await asyncio.gather(*(self._shared(i, SYNCZ, parse_syncz, now) for i in istiods))
+        answers = await asyncio.gather(*(self._shared(i, SYNCZ, parse_syncz, now, fresh=fresh) for i in istiods))
         return {
             proxy: (istiod, sync)
             for istiod, syncs in zip(istiods, answers, strict=True)
@@ -50,15 +49,18 @@ class Istiods:
         """The store of each istiod."""
         return list(await asyncio.gather(*(self._shared(i, CONFIGZ, Config, now) for i in istiods)))
 
-    async def _shared(self, istiod: Pod, path: str, read: Callable[[bytes], T], now: float) -> T:
-        key = (istiod.name, path)
+    async def _shared(
+        self, istiod: Pod, path: str, read: Callable[[bytes], T], now: float, *, fresh: bool = False
+    ) -> T:
+        key, asked = (istiod.name, path), self._asked
         async with self._asking.setdefault(key, asyncio.Lock()):
             known = self._answers.get(key)
-            if known is not None and 0 <= now - known.at < MOMENT:
+            if known is not None and (known.number > asked if fresh else 0 <= now - known.at < MOMENT):
                 return cast("T", known.value)
+            self._asked = number = self._asked + 1
             value = read(await self._get(istiod, path))
             self._forget_old(now)
-            self._answers[key] = _Answer(now, value)
+            self._answers[key] = _Answer(now, number, value)
             return value
 
     async def _get(self, istiod: Pod, path: str) -> bytes:

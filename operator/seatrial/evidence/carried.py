@@ -36,10 +36,11 @@ class Carried:
 
 @dataclass(frozen=True)
 class _Since:
-    """What holds for a routing, and since when."""
+    """What holds for a routing, since when, and which istiods say so."""
 
     wanted: Wanted
     at: float
+    by: frozenset[str] = frozenset()
 
 
 class Carriers:
@@ -90,14 +91,14 @@ class Carriers:
     async def _asked(
         self, wanted: Wanted, callers: Sequence[Pod], istiods: Sequence[Pod], now: float
     ) -> frozenset[str]:
-        """Those of `callers` that carry it."""
-        configs = await self._istiods.configs(istiods, now)
-        if not all(matches(config.of(wanted.host), wanted) for config in configs):
-            self._stored.pop(wanted.host, None)
-            return frozenset()
+        """Those of `callers` that carry it. An istiod is asked for its store until that has it: it is much to read."""
         stored = self._stored.get(wanted.host)
-        if stored is None or stored.wanted != wanted:
-            stored = self._stored[wanted.host] = _Since(wanted, now)
+        if stored is None or stored.wanted != wanted or stored.by != _names(istiods):
+            configs = await self._istiods.configs(istiods, now)
+            if not all(matches(config.of(wanted.host), wanted) for config in configs):
+                self._stored.pop(wanted.host, None)
+                return frozenset()
+            stored = self._stored[wanted.host] = _Since(wanted, now, _names(istiods))
         syncs = await self._istiods.syncs(istiods, now)
         return frozenset(
             c.proxy
@@ -125,6 +126,10 @@ class Carriers:
         )
         waiting = () if now - since.at >= LONGEST_DEBOUNCE else ("istiod (its debug API is closed)",)
         return Carried(waiting_for=waiting, unverified=unverified)
+
+
+def _names(istiods: Sequence[Pod]) -> frozenset[str]:
+    return frozenset(istiod.name for istiod in istiods)
 
 
 def matches(known: Known, wanted: Wanted) -> bool:

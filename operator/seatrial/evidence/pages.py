@@ -15,6 +15,7 @@ from seatrial.evidence.figures import AWAY, HERE, Figures, Page, away_path, inbo
 
 MOMENT = 0.45  # seconds for which a page is shared: less than half of what lies between two looks
 REMEMBERED = 5.0  # seconds after which a host that nobody asks for any more is left out
+TIDIED = 1.0  # seconds between two times that shelves nobody needs are cleared
 
 _PATHS: Mapping[str, Callable[[bool], str]] = {
     HERE: lambda tcp: inbound_path(tcp=tcp),
@@ -48,13 +49,16 @@ class Pages:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._shelves: dict[tuple[str, bool, str | None], _Shelf] = {}
+        self._tidied = float("-inf")
 
     async def of(self, pod: Pod, host: str, now: float, *, tcp: bool) -> tuple[Page, When]:
         """What a proxy says of a host, of what came in (`HERE`) or of what its pod asked of others (`AWAY`).
 
         `now` is a monotonic clock in seconds.
         """
-        self._forget_old(now)
+        if not 0 <= now - self._tidied < TIDIED:
+            self._tidied = now
+            self._forget_old(now)
         shelf = self._shelves.setdefault((pod.proxy, tcp, host if host in _PATHS else None), _Shelf())
         shelf.asked_for[host] = now
         found = shelf.read

@@ -103,6 +103,19 @@ async def test_callers_are_asked_about_stable_and_canary(court: Court) -> None:
     assert question.stable_pods == [STABLE_POD]
 
 
+async def test_the_next_look_is_a_second_after_the_last_one_whatever_passes_came_between(court: Court) -> None:
+    due = court.judging.next_look("shop", "orders")
+    assert due == court.time + 1.0
+    await court.look(0.6)
+    assert court.judging.next_look("shop", "orders") == due
+
+
+async def test_no_look_is_due_where_nothing_is_judged() -> None:
+    court = Court()
+    await court.look()
+    assert court.judging.next_look("shop", "orders") is None
+
+
 async def test_a_pass_within_the_second_brings_the_verdict_of_the_last_look(court: Court) -> None:
     looks = len(court.source.asked)
     before = await court.look(0.3)

@@ -39,6 +39,7 @@ class Answers:
 
     async def get(self, pod: Pod, *, port: int, path: str) -> bytes:
         self.asked.append(path)
+        await asyncio.sleep(0)  # others go on meanwhile
         if self.failure:
             raise self.failure
         if path.startswith("/stats"):
@@ -201,6 +202,25 @@ async def test_what_many_ask_within_a_moment_is_asked_once() -> None:
     watch = Watch()
     await asyncio.gather(*(watch.look(0.0) for _ in range(20)))
     assert sorted(watch.answers.asked) == ["/debug/configz", "/debug/syncz"]
+
+
+async def test_writers_share_an_answer_that_was_asked_for_after_each_of_them_wanted_it() -> None:
+    watch = Watch()
+    await asyncio.gather(*(watch.write() for _ in range(20)))
+    assert len(watch.answers.asked) == 2, "the first one's, and one for all who came while it was under way"
+    await watch.write()
+    assert len(watch.answers.asked) == 3, "an answer from before a write says nothing of where the proxies are now"
+
+
+async def test_the_store_is_not_read_again_once_it_has_what_is_wanted() -> None:
+    watch = Watch()
+    await watch.look(0.0)
+    watch.answers.asked.clear()
+    assert await watch.look(1.0) == (GATEWAY.proxy,)
+    assert watch.answers.asked == ["/debug/syncz"]
+    other = Pod("istio-system", "istiod-2", "10.0.0.5")
+    await watch.carriers.look(SPLIT, [GATEWAY], [ISTIOD, other], watch.at + 1.0)
+    assert "/debug/configz" in watch.answers.asked, "another istiod has to say so too"
 
 
 async def test_an_istiod_that_is_down_holds_everything() -> None:
