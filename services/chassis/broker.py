@@ -14,40 +14,17 @@ import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from chassis.events import Envelope
 from chassis.retry import Backoff
+from chassis.streams import STREAMS
 from chassis.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
-SHOP: Final = "SHOP"
-DEAD: Final = "DEAD"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 
-_DAY: Final = 86_400.0
-_STREAMS: Final = (
-    StreamConfig(
-        name=SHOP,
-        description="What has happened in the shop, and what is handled once more.",
-        subjects=["shop.>", "redrive.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        max_age=7 * _DAY,
-        duplicate_window=300.0,
-    ),
-    StreamConfig(
-        name=DEAD,
-        description="Messages that nobody could handle, with the cause.",
-        subjects=["dead.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        max_age=30 * _DAY,
-        duplicate_window=300.0,
-    ),
-)
 _CONNECT_SECONDS: Final = 2
 _PUBLISH_SECONDS: Final = 5.0
 _PING_SECONDS: Final = 5
@@ -171,7 +148,7 @@ async def _connect(url: str, name: str, lost: asyncio.Event) -> Client:
 
 async def _make_streams(jetstream: JetStreamContext) -> None:
     """Make the streams that are missing. One that exists stays as it is: whoever tuned it knew why."""
-    for config in _STREAMS:
+    for config in STREAMS:
         try:
             await jetstream.stream_info(str(config.name))
         except NotFoundError:

@@ -9,6 +9,8 @@ What becomes of a message whose handler fails depends on what the failure says:
 - ``Poison``, or bytes that are no event: nobody will ever handle it. To the dead letters at once.
 - A database, broker or service that isn't there: nothing about the message. It comes again, as often as it takes.
 - Anything else may be the message's fault or not: it comes again, and to the dead letters after ``deliveries`` times.
+
+A process that its message kills says nothing: ``chassis.begun`` sees to it that it doesn't come for ever.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ from nats.errors import Error as NatsError
 from opentelemetry.trace import StatusCode
 
 from chassis import context
+from chassis.begun import Begun, FatalError
 from chassis.broker import Broker, BrokerUnavailableError
 from chassis.dead_letters import bury
 from chassis.events import Envelope, MalformedError
@@ -66,6 +69,7 @@ class Handling:
         self._broker = broker
         self._metrics = metrics
         self._telemetry = telemetry
+        self._begun = Begun(broker, what.name)
         self._outage = Backoff(cap=_LONGEST_REST)
 
     async def handle(self, message: Msg) -> None:
@@ -83,7 +87,7 @@ class Handling:
         ):
             outcome.name = "given back"
             try:
-                failure = await self._failure(envelope)
+                failure = await self._tried(message, envelope)
                 outcome.name = await self._settle(message, envelope, failure)
             except asyncio.CancelledError:
                 await give_back(message)
@@ -96,10 +100,21 @@ class Handling:
         else:
             self._outage.reset()
 
+    async def _tried(self, message: Msg, envelope: Envelope) -> Exception | None:
+        """What the handler fails with, or what keeps it from being called."""
+        if message.metadata.num_delivered == 1:
+            return await self._failure(envelope)
+        try:
+            async with self._begun.again(message):
+                return await self._failure(envelope)
+        except (FatalError, BrokerUnavailableError) as error:
+            return error
+
     async def _failure(self, envelope: Envelope) -> Exception | None:
         try:
-            async with asyncio.timeout(self._what.timeout) as limit:
-                await self._what.handler(envelope)
+            with context.prolong(self._what.timeout):
+                async with asyncio.timeout(self._what.timeout) as limit:
+                    await self._what.handler(envelope)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises decides about its message, not about the process
             if limit.expired():
                 return HandlerTooSlowError(f"not handled within {self._what.timeout:g} s")
@@ -116,7 +131,7 @@ class Handling:
             _log.warning("something is out", extra={**what, "cause": repr(error), "delivered": delivered})
             await _again(message, delivered, cap=_LONGEST_OUTAGE_WAIT)
             return "waits"
-        if isinstance(error, Poison) or delivered >= self._what.deliveries:
+        if isinstance(error, Poison | FatalError) or delivered >= self._what.deliveries:
             _log.error("to the dead letters", extra={**what, "delivered": delivered}, exc_info=error)
             return await self._bury(message, f"{type(error).__name__}: {error}", envelope.event_id)
         _log.warning("not handled", extra={**what, "delivered": delivered}, exc_info=error)

@@ -16,13 +16,14 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo
 from nats.js.errors import NotFoundError
 
-from chassis.broker import SHOP, Broker
+from chassis.broker import Broker
 from chassis.consumers import Consumption, Handling, give_back
 from chassis.dead_letters import redrive_subject
 from chassis.message_metrics import MessageMetrics
 from chassis.pulling import ConsumerGoneError, Pull
 from chassis.retry import Backoff
 from chassis.share import Ration, Share
+from chassis.streams import SHOP
 from chassis.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from nats.aio.msg import Msg
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
-from chassis.broker import DEAD, Broker
+from chassis.broker import Broker
+from chassis.streams import DEAD
 
 _CAUSE, _ATTEMPTS, _SUBJECT, _EVENT, _FAILED_AT = (
     "Dead-Cause",

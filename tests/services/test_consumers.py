@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack
 import pytest
 
 from chassis import consuming
-from chassis.broker import SHOP, BrokerUnavailableError
+from chassis.broker import BrokerUnavailableError
 from chassis.consumers import Poison
 from chassis.dead_letters import DeadLetters
 from chassis.events import Envelope
 from chassis.local_data import Nats
 from chassis.problems import Problem
+from chassis.streams import SHOP
 from support.awaiting import eventually
 from support.messaging import Worker, a_nats, happened
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from nats.js.errors import NotFoundError
 
-from chassis.broker import SHOP
 from chassis.events import Envelope
 from chassis.local_data import Nats
+from chassis.streams import SHOP
 from support.awaiting import eventually
 from support.messaging import Worker, a_nats, happened
 

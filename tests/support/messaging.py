@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -40,10 +40,17 @@ def happened(reason: str = "the carrier is on strike", **payload: Any) -> Envelo
     return event("ShipmentFailed", {"orderId": "o-1", "shipmentId": "s-1", "reason": reason, **payload})
 
 
+class Addressed(Protocol):
+    """A broker that has a URL, whoever runs it."""
+
+    @property
+    def url(self) -> str: ...
+
+
 class Worker:
     """A process of a service as far as events are concerned."""
 
-    def __init__(self, nats: Nats, *, service: str = "orders", annotations: Path | None = None) -> None:
+    def __init__(self, nats: Addressed, *, service: str = "orders", annotations: Path | None = None) -> None:
         settings = Settings(SEATRIAL_SERVICE=service)
         self.telemetry = Telemetry(settings)
         self.broker = Broker(nats.url, service=service, telemetry=self.telemetry)

@@ -10,7 +10,7 @@ import nats
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from chassis.broker import SHOP
+from chassis.streams import SHOP
 
 Message = dict[str, Any]
 
