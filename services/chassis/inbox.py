@@ -3,7 +3,7 @@
 The mark and the effect are one transaction. If it doesn't commit, neither is there, and the next delivery does both.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Column, CursorResult, Index, Table, Text, delete
@@ -11,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import Timestamp, insert_if_absent, metadata
 from chassis.events import Envelope
+from chassis.streams import LONGEST_WAY
+
+REMEMBERED: Final = LONGEST_WAY + timedelta(days=1)
+"""What is forgotten would have its effect again."""
 
 TABLES: Final = metadata()
 INBOX: Final = Table(
@@ -34,10 +38,7 @@ class Inbox:
         now = datetime.now(UTC)
         return await insert_if_absent(session, INBOX, consumer=consumer, event_id=envelope.event_id, handled_at=now)
 
-    async def forget(self, session: AsyncSession, before: datetime) -> int:
-        """Forget what was handled before a moment, and give how many.
-
-        It must be longer ago than the stream keeps messages: what is forgotten would have its effect again.
-        """
-        forgotten = await session.execute(delete(INBOX).where(INBOX.c.handled_at < before))
+    async def forget(self, session: AsyncSession, now: datetime) -> int:
+        """Forget what was handled so long ago that the broker can't send it any more, and give how many."""
+        forgotten = await session.execute(delete(INBOX).where(INBOX.c.handled_at < now - REMEMBERED))
         return forgotten.rowcount if isinstance(forgotten, CursorResult) else 0

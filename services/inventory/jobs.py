@@ -9,8 +9,8 @@ from chassis.inbox import Inbox
 from inventory.stockroom import Stockroom
 from inventory.supply import Supply
 
-_KEPT: Final = timedelta(days=8)
-"""Longer than the stream keeps messages."""
+_KEYS_KEPT: Final = timedelta(days=8)
+"""Longer than anybody repeats a request."""
 
 
 async def expire(database: Database, stockroom: Stockroom) -> None:
@@ -35,8 +35,8 @@ async def replenish(database: Database, supply: Supply) -> None:
 
 
 async def forget(database: Database) -> None:
-    """Forget which events were handled, once the broker can't send them again, and keys of that age."""
-    before = datetime.now(UTC) - _KEPT
+    """Forget which events were handled, once the broker can't send them again, and old keys."""
+    now = datetime.now(UTC)
     async with database.transaction() as session:
-        await Inbox().forget(session, before)
-        await IdempotencyKeys().forget(session, before)
+        await Inbox().forget(session, now)
+        await IdempotencyKeys().forget(session, now - _KEYS_KEPT)

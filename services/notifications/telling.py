@@ -10,8 +10,8 @@ An event that comes again goes through step 1 without effect and through 2 and 3
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,10 +30,6 @@ from notifications.wording import WordingError, Words
 CONSUMER = "customers"
 FOLLOWED = (*STAGES, "ShipmentBooked")
 """Events that matter here."""
-
-
-_HANDLED_KEPT: Final = timedelta(days=31)
-"""Dead letters are kept for 30 days, and come back when they are redriven."""
 
 
 class Telling:
@@ -66,7 +62,7 @@ class Telling:
     async def forget(self) -> None:
         """Let go of which events were handled so long ago that the broker has forgotten them too."""
         async with self._database.transaction() as session:
-            await self._inbox.forget(session, datetime.now(UTC) - _HANDLED_KEPT)
+            await self._inbox.forget(session, datetime.now(UTC))
 
     async def _note(self, session: AsyncSession, envelope: Envelope) -> None:
         payload = upcast(envelope.event_type, envelope.event_version, envelope.payload)

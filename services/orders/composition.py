@@ -12,6 +12,7 @@ from pydantic import Field
 
 from chassis.durations import Duration
 from chassis.ids import new_id
+from chassis.inbox import REMEMBERED
 from chassis.settings import Settings
 from orders.adapters.tiers import ListedTiers
 from orders.application.coordinator import Coordinator
@@ -93,7 +94,7 @@ def compose(  # noqa: PLR0913 - what it is made of
         errands=errands,
         clock=clock,
         new_id=new_id,
-        habits=Habits(flow=settings.saga, patience=settings.checkout_patience),
+        habits=Habits(flow=settings.saga, patience=settings.checkout_patience, memory=REMEMBERED),
     )
     return Parts(ordering, coordinator)
 

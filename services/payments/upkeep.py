@@ -17,7 +17,7 @@ from payments.store import accounts, work
 from payments.store.tables import known_orders
 
 _KEPT: Final = timedelta(days=14)
-"""Longer than the broker keeps messages, and than anybody repeats a request. Charges are kept for ever."""
+"""Longer than anybody repeats a request. Charges are kept for ever."""
 
 
 class Upkeep:
@@ -59,8 +59,9 @@ class Upkeep:
 
     async def forget(self) -> None:
         """Forget what nobody will ask about any more."""
-        before = self._books.now() - _KEPT
+        now = self._books.now()
+        before = now - _KEPT
         async with self._database.transaction() as session:
-            await Inbox().forget(session, before)
+            await Inbox().forget(session, now)
             await IdempotencyKeys().forget(session, before)
             await session.execute(delete(known_orders).where(known_orders.c.seen_at < before))

@@ -22,8 +22,6 @@ _log = logging.getLogger(__name__)
 
 _BATCH: Final = 200
 _LEASE: Final = timedelta(seconds=15)
-_HANDLED_KEPT: Final = timedelta(days=8)
-"""Longer than the stream keeps messages."""
 
 _CHANGES: Final[dict[Progress, tuple[Change, ...]]] = {
     Progress.BOOKED: (),
@@ -58,7 +56,7 @@ class Rounds:
     async def forget(self) -> None:
         """Forget which events were handled, once the broker can't send them again."""
         async with self._database.transaction() as session:
-            await Inbox().forget(session, self._now() - _HANDLED_KEPT)
+            await Inbox().forget(session, self._now())
 
     async def _ask(self, carrier: str, codes: dict[str, str]) -> None:
         """Ask for news of all its parcels in one question."""

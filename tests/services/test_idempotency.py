@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chassis.database import IN_MEMORY, Database
 from chassis.events import Envelope, event
 from chassis.idempotency import Answer, IdempotencyKeys, KeyInUse, KeyReused, _fingerprint
-from chassis.inbox import Inbox
+from chassis.inbox import REMEMBERED, Inbox
 from chassis.local_data import DataServices
 from chassis.migrations import migrate
 
@@ -101,6 +101,14 @@ async def test_a_claim_that_was_committed_without_an_answer_is_still_under_way(d
         await Buying(database).buy("k1")
 
 
+async def test_an_answer_that_is_known_beforehand_is_kept_with_the_claim(database: Database) -> None:
+    for answer in (Answer(202, {"order": "o-1"}), Answer(202, {"order": "o-2"})):
+        async with database.transaction() as session:
+            known = await KEYS.claim(session, "k1", scope="buy:ada", request={"quantity": 1}, answer=answer)
+        assert (known is None) == (answer.body == {"order": "o-1"})
+    assert known == Answer(202, {"order": "o-1"}), "the first one counts"
+
+
 async def test_old_keys_are_forgotten_and_young_ones_kept(database: Database) -> None:
     buying = Buying(database)
     await buying.buy("k1")
@@ -160,5 +168,5 @@ async def test_what_was_handled_long_ago_is_forgotten(database: Database) -> Non
     counting = Counting(database)
     await counting.handle(_happened())
     async with database.transaction() as session:
-        assert await INBOX.forget(session, datetime.now(UTC) - LATER) == 0
-        assert await INBOX.forget(session, datetime.now(UTC) + LATER) == 1
+        assert await INBOX.forget(session, datetime.now(UTC) + REMEMBERED - LATER) == 0
+        assert await INBOX.forget(session, datetime.now(UTC) + REMEMBERED + LATER) == 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from orders.application.storing import stored
 from orders.domain.decide import decide, due
 from orders.domain.errors import WrongStateError
 from orders.domain.order import Event, Flow, Order, Party, Status
@@ -33,7 +34,7 @@ from orders.domain.saga import (
     Undone,
 )
 from orders.ports.services import Errands, NoAnswerError, Parcels, Payments, RefusedError, Stock
-from orders.ports.storage import Lease, StaleError, Storage, UnitOfWork, Work
+from orders.ports.storage import Lease, Storage, UnitOfWork, Work
 
 LEASE = timedelta(seconds=10)
 """A saga whose driver has died is taken up by another process after this time."""
@@ -95,21 +96,20 @@ class Coordinator:
 
     async def hear(self, order_id: str, heard: Heard) -> bool:
         """Take a message into account; False when it is about an order that we don't have."""
-        while True:
-            try:
-                async with self._storage.unit() as unit:
-                    work = await unit.get(order_id)
-                    if work is None:
-                        return False
-                    if self._awaits_an_answer(work, heard.fact) or not await unit.first_time(heard.message_id):
-                        return True
-                    trail = {**work.saga.trail, "causation": heard.message_id}
-                    work = await self._decide(unit, work, heard.fact, trail=trail)
-                break
-            except StaleError:
-                continue
-        self.go_on(work)
-        return True
+
+        async def hear(unit: UnitOfWork) -> tuple[bool, Work | None]:
+            work = await unit.get(order_id)
+            if work is None:
+                return False, None
+            if self._awaits_an_answer(work, heard.fact) or not await unit.first_time(heard.message_id):
+                return True, None
+            trail = {**work.saga.trail, "causation": heard.message_id}
+            return True, await self._decide(unit, work, heard.fact, trail=trail)
+
+        known, changed = await stored(self._storage, hear)
+        if changed is not None:
+            self.go_on(changed)
+        return known
 
     async def cancel(self, order_id: str, reason: str, *, patience: float) -> Order | None:
         """Cancel an order as long as no carrier has it; what was done for it is taken back. Raises ``OrderError``.
@@ -117,17 +117,17 @@ class Coordinator:
         Where there may be a parcel it is withdrawn first. The order that is given isn't cancelled yet when that takes
         more than ``patience`` seconds; it goes on.
         """
-        while True:
-            try:
-                async with self._storage.unit() as unit:
-                    work = await unit.get(order_id)
-                    if work is None:
-                        return None
-                    reason = work.order.cancel(reason, Party.CUSTOMER).reason or ""
-                    work = await self._decide(unit, work, CancelAsked(reason))
-                break
-            except StaleError:
-                continue
+
+        async def ask(unit: UnitOfWork) -> Work | None:
+            work = await unit.get(order_id)
+            if work is None:
+                return None
+            cancelled = work.order.cancel(reason, Party.CUSTOMER)
+            return await self._decide(unit, work, CancelAsked(cancelled.reason or ""))
+
+        work = await stored(self._storage, ask)
+        if work is None:
+            return None
         if work.order.status is Status.CANCELLED:
             self.go_on(work)
             return work.order
@@ -138,17 +138,14 @@ class Coordinator:
 
     async def resolve(self, order_id: str, action: Action, reason: str) -> Work | None:
         """Do with a saga what a person has decided. Raises ``WrongStateError`` when nothing is left to decide."""
-        while True:
-            try:
-                async with self._storage.unit() as unit:
-                    work = await unit.get(order_id)
-                    if work is None:
-                        return None
-                    work = await self._decide(unit, work, Resolved(action, reason))
-                break
-            except StaleError:
-                continue
-        self.go_on(work)
+
+        async def resolve(unit: UnitOfWork) -> Work | None:
+            work = await unit.get(order_id)
+            return None if work is None else await self._decide(unit, work, Resolved(action, reason))
+
+        work = await stored(self._storage, resolve)
+        if work is not None:
+            self.go_on(work)
         return work
 
     async def take_up(self, *, limit: int) -> Sequence[Work]:
@@ -206,15 +203,15 @@ class Coordinator:
     async def _learn(self, work: Work, fact: Fact) -> Work:
         """Store what a call has told. It is true, whoever drives the saga by now."""
         known: Work | None = work
-        while True:
-            try:
-                async with self._storage.unit() as unit:
-                    known = known or await unit.get(work.order.id)
-                    if known is None:
-                        raise WrongStateError(f"order {work.order.id} is gone")
-                    return await self._decide(unit, known, fact)
-            except StaleError:
-                known = None
+
+        async def learn(unit: UnitOfWork) -> Work:
+            nonlocal known
+            latest, known = known or await unit.get(work.order.id), None
+            if latest is None:
+                raise WrongStateError(f"order {work.order.id} is gone")
+            return await self._decide(unit, latest, fact)
+
+        return await stored(self._storage, learn)
 
     async def _decide(self, unit: UnitOfWork, work: Work, fact: Fact, *, trail: dict[str, str] | None = None) -> Work:
         now = self._clock()

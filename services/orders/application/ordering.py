@@ -3,19 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from orders.application.coordinator import Coordinator, Heard
+from orders.application.storing import stored
 from orders.domain.address import Address
 from orders.domain.decide import begin
 from orders.domain.discounts import Discounts
 from orders.domain.order import Flow, Item, Order, Party, Status, merged
 from orders.domain.saga import Done, Saga, SagaStatus, Step
 from orders.ports.services import Errands, Prices, Tiers
-from orders.ports.storage import Answer, StaleError, Storage, Work
-
-REMEMBERED: Final = timedelta(days=30)
-"""Longer than the broker keeps messages, and than a client goes on trying."""
+from orders.ports.storage import Answer, Storage, UnitOfWork, Work
 
 
 class TooEarlyError(Exception):
@@ -48,10 +45,14 @@ class Trail:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How the shop takes orders: by which flow, and how many seconds a checkout waits for stock and payment."""
+    """How the shop takes orders: by which flow, and how many seconds a checkout waits for stock and payment.
+
+    ``memory`` is how long messages and idempotency keys are known again.
+    """
 
     flow: Flow
     patience: float
+    memory: timedelta
 
 
 class Ordering:
@@ -123,7 +124,7 @@ class Ordering:
 
     async def forget(self) -> int:
         """Forget messages and idempotency keys that nobody sends again any more, and give how many."""
-        return await self._storage.forget(self._clock() - REMEMBERED)
+        return await self._storage.forget(self._clock() - self._habits.memory)
 
     async def collected(self, order_id: str, message_id: str) -> None:
         """A carrier has the order. Raises ``TooEarlyError`` while it isn't confirmed."""
@@ -165,20 +166,18 @@ class Ordering:
     async def _travels(self, order_id: str, message_id: str, status: Status) -> None:
         # Whoever carries it has booked it: that message may come later than this one.
         await self._coordinator.hear(order_id, Heard(f"{message_id}/booked", Done(Step.SHIP)))
-        while True:
-            try:
-                async with self._storage.unit() as unit:
-                    work = await unit.get(order_id)
-                    if work is None or work.order.status is Status.CANCELLED:
-                        return
-                    if work.order.status is Status.PENDING:
-                        raise TooEarlyError(f"order {order_id} isn't confirmed yet")
-                    if await unit.first_time(message_id):
-                        saga = replace(work.saga, trail={**work.saga.trail, "causation": message_id})
-                        await unit.save(work, replace(work, order=_moved(work.order, status), saga=saga))
-                    return
-            except StaleError:
-                continue
+
+        async def travel(unit: UnitOfWork) -> None:
+            work = await unit.get(order_id)
+            if work is None or work.order.status is Status.CANCELLED:
+                return
+            if work.order.status is Status.PENDING:
+                raise TooEarlyError(f"order {order_id} isn't confirmed yet")
+            if await unit.first_time(message_id):
+                saga = replace(work.saga, trail={**work.saga.trail, "causation": message_id})
+                await unit.save(work, replace(work, order=_moved(work.order, status), saga=saga))
+
+        await stored(self._storage, travel)
 
 
 def _moved(order: Order, status: Status) -> Order:
