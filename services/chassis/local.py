@@ -21,7 +21,8 @@ from typing import Final
 from chassis.database import Database
 from chassis.local_data import DataServices, data_services
 from chassis.migrations import has_migrations, migrate
-from chassis.process import Process, listen, url_of
+from chassis.ports import listen
+from chassis.process import Process, url_of
 
 __all__ = ["Process", "Shop", "services", "shop"]
 

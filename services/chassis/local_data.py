@@ -1,7 +1,7 @@
 """Postgres and NATS as plain processes on loopback, from PyPI packages: real ones, for development and tests.
 
-Each listens on a port that the system chose and keeps, so that it can be killed and started again under those who use
-it. Nothing here is for production: no TLS, no backups, data on the disk of a developer.
+Each keeps its port, so that it can be killed and started again under those who use it. Nothing here is for production:
+no TLS, no backups, data on the disk of a developer.
 """
 
 import itertools
@@ -20,7 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
-_LOOPBACK: Final = "127.0.0.1"
+from chassis.ports import LOOPBACK, listen
+
 _START_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
 _NOBODY: Final = 65534
@@ -32,7 +33,7 @@ class Server(ABC):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.create_server((_LOOPBACK, 0)) as free:
+        with listen() as free:
             self.port: int = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -105,16 +106,16 @@ class Postgres(Server):
         """Run statements as the superuser, each in a transaction of its own, and give what they print."""
         said = [["-c", statement] for statement in statements]
         return self._run(
-            *("psql", "-h", _LOOPBACK, "-p", str(self.port), "-U", "postgres", "-d", database),
+            *("psql", "-h", LOOPBACK, "-p", str(self.port), "-U", "postgres", "-d", database),
             *("-v", "ON_ERROR_STOP=1", "-qAtX", *itertools.chain.from_iterable(said)),
         )
 
     def _url(self, role: str, password: str, database: str) -> str:
-        return f"postgresql+asyncpg://{role}:{password}@{_LOOPBACK}:{self.port}/{database}"
+        return f"postgresql+asyncpg://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def _launch(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         settings = {
-            "listen_addresses": _LOOPBACK,
+            "listen_addresses": LOOPBACK,
             "port": self.port,
             "unix_socket_directories": "",
             "max_connections": 300,
@@ -133,7 +134,7 @@ class Postgres(Server):
         )
 
     def _serves(self) -> bool:
-        ready = [str(self._programs / "pg_isready"), "-q", "-h", _LOOPBACK, "-p", str(self.port)]
+        ready = [str(self._programs / "pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port)]
         return subprocess.run(ready, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> str:
@@ -173,12 +174,12 @@ class Nats(Server):
     @property
     def url(self) -> str:
         """What services are given as ``BROKER_URL``."""
-        return f"nats://{_LOOPBACK}:{self.port}"
+        return f"nats://{LOOPBACK}:{self.port}"
 
     def _launch(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         program = Path(sys.executable).parent / "nats-server"
         return subprocess.Popen(
-            [str(program), "-a", _LOOPBACK, "-p", str(self.port), "-js", "-sd", str(self.folder / "data")],
+            [str(program), "-a", LOOPBACK, "-p", str(self.port), "-js", "-sd", str(self.folder / "data")],
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -186,7 +187,7 @@ class Nats(Server):
 
     def _serves(self) -> bool:
         try:
-            with socket.create_connection((_LOOPBACK, self.port), timeout=1.0) as connection:
+            with socket.create_connection((LOOPBACK, self.port), timeout=1.0) as connection:
                 return connection.recv(5) == b"INFO "
         except OSError:
             return False

@@ -13,25 +13,20 @@ from typing import Final, Self
 
 import httpx
 
+from chassis.ports import LOOPBACK, listen
+
 _START_SECONDS: Final = 180.0
 _LOOK_SECONDS: Final = 0.02
 _END_SECONDS: Final = 10.0
-_LOOPBACK: Final = "127.0.0.1"
-_BACKLOG: Final = 2048
-
-
-def listen(port: int = 0) -> socket.socket:
-    """A socket on loopback that listens on a port, or on one that the system chooses. Raises ``OSError``."""
-    return socket.create_server((_LOOPBACK, port), backlog=_BACKLOG)
 
 
 def url_of(listener: socket.socket) -> str:
     """Where it is reached."""
-    return f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+    return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
 class Process:
-    """A service in a process of its own, on a port that the system chooses unless one is given.
+    """A service in a process of its own, on a free port unless one is given.
 
     The port is bound before the process starts, or was in ``listener``, which is closed here. So ``url`` is known at
     once and requests wait until it serves. Raises ``OSError`` when the port is taken.
@@ -66,7 +61,7 @@ class Process:
         """Wait until it serves. Raises ``RuntimeError`` with the last of its log when it doesn't."""
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self.ended or time.monotonic() > deadline:
                 self.stop()
                 said = "\n".join(self.log[-20:])
                 raise RuntimeError(f"{self.name} ended with {self._process.returncode} instead of serving:\n{said}")
@@ -77,6 +72,11 @@ class Process:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, however it ended."""
+        return self._process.poll() is not None
 
     @property
     def entries(self) -> list[dict[str, object]]:
@@ -102,7 +102,7 @@ class Process:
 
     def ask_to_end(self) -> None:
         """Ask it to end as a developer does, and don't wait."""
-        if self._process.poll() is None:
+        if not self.ended:
             self.signal(signal.SIGINT)
 
     def stop(self) -> None:
