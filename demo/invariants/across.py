@@ -56,13 +56,35 @@ class Table(Generic[RowT]):
 
 
 @dataclass(frozen=True)
+class Charged(Priced):
+    """What payments says of a charge. ``reference`` is how the bank knows it."""
+
+    reference: str
+
+
+@dataclass(frozen=True)
+class Booked:
+    """What the bank has taken and not given back, in minor units of a currency."""
+
+    amount: int
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+@dataclass(frozen=True)
 class World:
-    """What all services say about all orders."""
+    """What all services say about all orders, and the bank about references; its books are None where it wasn't asked.
+
+    The shop never sees those: it has only the bank's word.
+    """
 
     orders: Table[Priced]
-    charges: Table[Priced]
+    charges: Table[Charged]
     reservations: Table[Row]
     shipments: Table[Row]
+    bookings: Mapping[str, Booked] | None = None
 
     def at_rest(self, order: str) -> bool:
         """Whether nobody has touched the order for longer than the grace."""
@@ -82,6 +104,24 @@ def charged_without_order(world: World) -> Iterator[Finding]:
             yield Finding("no charge without an order", order, told)
         elif (placed.amount, placed.currency) != (charge.amount, charge.currency):
             yield Finding("a charge is what the order costs", order, f"{told}; costs {placed.amount} {placed.currency}")
+
+
+def bank_and_ledger_differ(world: World) -> Iterator[Finding]:
+    """The bank has what the ledger says that it has: nothing that nobody asked for, and each sum to the cent."""
+    if world.bookings is None or not world.charges.known:
+        return
+    rule = "the bank's books agree with the ledger"
+    asked = {charge.reference: order for order, charge in world.charges.rows.items()}
+    for reference, booked in world.bookings.items():
+        if reference not in asked:
+            yield Finding(rule, reference, f"the bank took {booked}, and nobody here has asked for it")
+    for order, charge in world.charges.rows.items():
+        if charge.status in OWED or not charge.quiet:
+            continue
+        taken = world.bookings.get(charge.reference)
+        wanted = Booked(charge.amount, charge.currency) if charge.status in PAID else None
+        if taken != wanted:
+            yield Finding(rule, order, f"{charge.status}: {wanted or 'nothing'} here, {taken or 'nothing'} at the bank")
 
 
 def shipped_unpaid(world: World) -> Iterator[Finding]:
@@ -132,7 +172,7 @@ def _of_orders(world: World, statuses: set[str], wrong: Callable[[str], list[str
                 yield Finding(f"a {row.status} order is {row.status} everywhere", order, detail)
 
 
-def _lacking(order: str, wanted: tuple[tuple[str, Table[Priced] | Table[Row], set[str]], ...]) -> list[str]:
+def _lacking(order: str, wanted: tuple[tuple[str, Table[Charged] | Table[Row], set[str]], ...]) -> list[str]:
     return [
         f"isn't {what}: {table.of(order)}"
         for what, table, good in wanted
@@ -142,6 +182,7 @@ def _lacking(order: str, wanted: tuple[tuple[str, Table[Priced] | Table[Row], se
 
 BROKEN_ACROSS: tuple[Callable[[World], Iterator[Finding]], ...] = (
     charged_without_order,
+    bank_and_ledger_differ,
     shipped_unpaid,
     good_orders_have_all,
     cancelled_orders_have_nothing,

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from demo.kubectl import DemoError, Kubectl
 
 READER = "invariants"
-SERVICES = ("orders", "inventory", "payments", "shipping", "notifications")
+SERVICES = ("orders", "inventory", "payments", "bank", "shipping", "notifications")
 
 
 @contextmanager

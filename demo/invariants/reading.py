@@ -6,10 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
-from demo.invariants.across import Priced, Row, Table, World
+from demo.invariants.across import Booked, Charged, Priced, Row, Table, World
 from demo.invariants.finding import Finding
 from demo.invariants.inside import INSIDE
 
+_PATIENCE = 30.0
+"""Seconds that a database may take to answer."""
 _SHOWN = 20
 """Rows that are told of a broken rule: a rule that is broken a thousand times is broken."""
 
@@ -21,11 +23,17 @@ _ORDERS = """
 """
 _CHARGES = """
     SELECT substr(stream, 8) AS order_id, last.type, last.quiet,
-           coalesce((intent.data->>'amount')::bigint, 0) AS amount, coalesce(intent.data->>'currency', '') AS currency
+           coalesce((intent.data->>'amount')::bigint, 0) AS amount, coalesce(intent.data->>'currency', '') AS currency,
+           coalesce(intent.data->>'payment', '') AS reference
     FROM (SELECT DISTINCT ON (stream) stream, type, recorded_at < now() - make_interval(secs => $1) AS quiet
           FROM events WHERE stream LIKE 'charge/%' ORDER BY stream, version DESC) last
     LEFT JOIN (SELECT stream, data FROM events WHERE type = 'ChargeIntended') intent USING (stream)
 """
+_BOOKINGS = """
+    SELECT reference, regexp_replace(amount, '[.,]', '', 'g')::bigint AS amount, currency
+    FROM bookings WHERE status = '00' AND NOT refunded
+"""
+"""What the bank approved. It writes money with all its decimals, 1.234,56: without the marks that is minor units."""
 _CHARGE_IS = {
     "ChargeIntended": "intended",
     "ChargeDeferred": "deferred",
@@ -51,17 +59,17 @@ async def reading(urls: Mapping[str, str]) -> AsyncIterator[Databases]:
 
 async def read_world(databases: Databases, grace: float) -> World:
     """Read what the services say about orders: shipments first and orders last, against the flow."""
+    bookings = await _rows(databases.get("bank"), _BOOKINGS)
     shipments = await _rows(databases.get("shipping"), _SHIPMENTS, grace)
     charges = await _rows(databases.get("payments"), _CHARGES, grace)
     reservations = await _rows(databases.get("inventory"), _RESERVATIONS, grace)
     orders = await _rows(databases.get("orders"), _ORDERS, grace)
     return World(
         orders=Table({row["order_id"]: _priced(row, row["status"]) for row in orders or ()}, orders is not None),
-        charges=Table(
-            {row["order_id"]: _priced(row, _CHARGE_IS[row["type"]]) for row in charges or ()}, charges is not None
-        ),
+        charges=Table({row["order_id"]: _charged(row) for row in charges or ()}, charges is not None),
         reservations=Table({row["order_id"]: _plain(row) for row in reservations or ()}, reservations is not None),
         shipments=Table({row["order_id"]: _plain(row) for row in shipments or ()}, shipments is not None),
+        bookings=None if bookings is None else {row["reference"]: _booked(row) for row in bookings},
     )
 
 
@@ -75,14 +83,15 @@ async def read_inside(databases: Databases, grace: float) -> list[Finding]:
     return found
 
 
-async def _rows(connection: asyncpg.Connection | None, query: str, grace: float) -> list[asyncpg.Record] | None:
-    return None if connection is None else list(await connection.fetch(query, grace))
+async def _rows(connection: asyncpg.Connection | None, query: str, *values: float) -> list[asyncpg.Record] | None:
+    return None if connection is None else list(await connection.fetch(query, *values))
 
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """Yield a connection on which all that is read belongs to one moment, and nothing can be written."""
-    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"), timeout=30)
+    dsn = url.replace("postgresql+asyncpg://", "postgresql://")
+    connection = await asyncpg.connect(dsn, timeout=_PATIENCE, command_timeout=_PATIENCE)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             yield connection
@@ -96,3 +105,17 @@ def _plain(row: asyncpg.Record) -> Row:
 
 def _priced(row: asyncpg.Record, status: str) -> Priced:
     return Priced(status=status, quiet=row["quiet"], amount=row["amount"], currency=row["currency"])
+
+
+def _charged(row: asyncpg.Record) -> Charged:
+    return Charged(
+        status=_CHARGE_IS[row["type"]],
+        quiet=row["quiet"],
+        amount=row["amount"],
+        currency=row["currency"],
+        reference=row["reference"],
+    )
+
+
+def _booked(row: asyncpg.Record) -> Booked:
+    return Booked(amount=row["amount"], currency=row["currency"])

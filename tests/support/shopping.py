@@ -28,7 +28,7 @@ _QUICK = {
 }
 """Parcels that are fetched at once and arrive at once; and a bank that is back is asked again before long."""
 _TRY_AGAIN = frozenset({409, 429, 500, 502, 503, 504})
-_DATABASES = ("orders", "inventory", "payments", "shipping", "notifications")
+_DATABASES = ("orders", "inventory", "payments", "bank", "shipping", "notifications")
 _ENDED = frozenset({"delivered", "cancelled"})
 BUYERS = 4
 _PATIENCE = 180.0

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.invariants.across import BROKEN_ACROSS, Priced, Row, Table, World
+from demo.invariants.across import BROKEN_ACROSS, Booked, Charged, Priced, Row, Table, World
 
-Told = dict[str, str]
+BANK = "the bank's books agree with the ledger"
 
 
 def world(  # one order, `o`, as each service has it; None: no row there
@@ -17,12 +17,14 @@ def world(  # one order, `o`, as each service has it; None: no row there
     shipment: str | None = None,
     quiet: bool = True,
     cost: int = 100,
+    booked: int | None = None,
 ) -> World:
     return World(
         orders=Table({"o": Priced(order, quiet, cost, "EUR")} if order else {}),
-        charges=Table({"o": Priced(charge, quiet, 100, "EUR")} if charge else {}),
+        charges=Table({"o": Charged(charge, quiet, 100, "EUR", "r")} if charge else {}),
         reservations=Table({"o": Row(reservation, quiet)} if reservation else {}),
         shipments=Table({"o": Row(shipment, quiet)} if shipment else {}),
+        bookings=None if booked is None else {"r": Booked(booked, "EUR")} if booked else {},
     )
 
 
@@ -40,6 +42,10 @@ GOOD = [
     world("cancelled"),
     world("cancelled", charge="refunded", reservation="released", shipment="cancelled"),
     world("cancelled", charge="declined", reservation="expired", shipment="failed"),
+    world("confirmed", charge="charged", reservation="committed", shipment="booked", booked=100),
+    world("pending", charge="charged", booked=0, quiet=False),
+    world("pending", charge="deferred", reservation="held", booked=100, quiet=False),
+    world("cancelled", charge="refunded", booked=0),
 ]
 
 
@@ -54,6 +60,11 @@ def test_what_should_be_so_breaks_no_rule(seen: World) -> None:
         (world(charge="charged", quiet=False), "no charge without an order"),
         (world(charge="deferred", quiet=False), "no charge without an order"),
         (world("pending", charge="charged", cost=99, quiet=False), "a charge is what the order costs"),
+        (world("cancelled", booked=100), BANK),
+        (world("cancelled", charge="refunded", booked=100), BANK),
+        (world("cancelled", charge="declined", booked=100), BANK),
+        (world("confirmed", charge="charged", reservation="committed", shipment="booked", booked=0), BANK),
+        (world("confirmed", charge="charged", reservation="committed", shipment="booked", booked=99), BANK),
         (world("pending", charge="declined", shipment="dispatched", quiet=False), "no shipment unpaid"),
         (world("cancelled", shipment="delivered", quiet=False), "no shipment unpaid"),
         (world("pending"), "no order waits for ever"),
