@@ -1,40 +1,35 @@
-"""Fixtures of the tests on the cluster, their order, and what is kept when one fails."""
+"""Fixtures of the tests on the cluster; what runs beside what, and what is kept of a failure, is in `support`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.blackbox import keep
+from support.blackbox import pytest_runtest_makereport
 from support.fixtures import a_place, image, kubectl, operators, put_tools_first
 from support.place import Place
+from support.side_by_side import (
+    know_markers,
+    pytest_collection_modifyitems,
+    pytest_runtest_protocol,
+    pytest_xdist_make_scheduler,
+)
 
-__all__ = ["image", "kubectl", "operators"]
-
-LAST = "last"
+__all__ = [
+    "image",
+    "kubectl",
+    "operators",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_xdist_make_scheduler",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find the tools, and know our marker."""
+    """Find the tools, and know the markers."""
     put_tools_first()
-    config.addinivalue_line("markers", f"{LAST}: runs after all others, because it takes Seatrial away for a while")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run those last that say so; the order is otherwise that of the files."""
-    items.sort(key=lambda item: item.get_closest_marker(LAST) is not None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Keep what a failed test's namespace looks like, while it is still there."""
-    report: pytest.TestReport = yield  # type: ignore[assignment]
-    if report.failed and report.when in {"setup", "call"}:
-        for place in getattr(item, "funcargs", {}).values():
-            if isinstance(place, Place):
-                keep(place, report.longreprtext)
-                report.sections.append(("kept", str(place.folder)))
-    return report  # type: ignore[return-value]
+    know_markers(config)
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ comes, only which one and that it comes; figures are for tests/bench/rollout.
 from typing import Any
 
 from loadtests import Recording
-from support.kubectl import Object
-from support.operators import Operators
 from support.place import Place
 from support.sailing import sail
-from support.services import Service, attempt_of, phase_of
+from support.services import Service, phase_of
 from support.traffic import go_on, nothing_lost, story
 from support.waiting import eventually
 
@@ -104,35 +102,12 @@ def test_each_verb_does_what_it_says_once(place: Place) -> None:
         assert revision["status"]["answer"]["done"]
 
 
-def test_an_operator_killed_in_mid_analysis_goes_on_with_what_was_counted(place: Place, operators: Operators) -> None:
-    service = served(place, rollout={**EASY, "hold": "12s"})
-    operators.fresh()
-    with place.load(rate=RATE) as load, service.watched(2) as second:
-        service.apply(env={"RELEASE": "two"})
-        second.until(lambda r: counted(r) >= 20, within=90, what="20 requests of revision 2 are counted")
-        before = counted(service.revision(2))
-        operators.kill(operators.await_holder())
-        second.until(lambda r: phase_of(r) == "Succeeded", within=120, what="it is promoted")
-        service.await_stable(2)
-        nothing_lost(load.stop(), least=200)
-    totals = [counted(state) for state in second.seen]
-    assert phases(service, 2) == ["Succeeded"]
-    assert totals[-1] > before
-    assert totals == sorted(totals), "counting began anew"
-
-
 def served(place: Place, **spec: Any) -> Service:
     """A service whose first revision serves."""
     service = place.actor("orders", **spec)
     service.apply()
     service.await_stable(1)
     return service
-
-
-def counted(revision: Object) -> int:
-    """Requests of the new revision that its evidence counts."""
-    evidence = attempt_of(revision).get("evidence") or {}
-    return next((int(s["canary"]["total"]) for s in evidence.get("slos", []) if s["name"] == "errors"), 0)
 
 
 def phases(service: Service, number: int) -> list[str]:

@@ -2,14 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from support.asking import Request
-from support.kubectl import Object
 from support.place import Place
-from support.services import Service, attempt_of, is_ready, phase_of
+from support.services import Service, carries, is_ready, phase_of
 from support.waiting import always, eventually
 
 TAKEN = 60  # messages, after which a share can be told
@@ -135,11 +133,6 @@ def told(service: Service, number: int) -> set[tuple[str, str]]:
         return found
 
     return eventually(agreed, within=SHOWN_WITHIN, what="the file says what the annotations do")
-
-
-def carries(weight: int) -> Callable[[Object], bool]:
-    """A share that its pods have."""
-    return lambda revision: bool(attempt_of(revision).get("weight", {}).get("verified") == weight)
 
 
 def ready(service: Service) -> int:

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from loadtests import Recording
-from support.kubectl import Object
 from support.place import Place
-from support.services import Service, attempt_of, phase_of
+from support.services import Service, carries, phase_of
 from support.traffic import go_on, nothing_lost, story
 from support.waiting import eventually
 from support.watching import Watch
@@ -24,7 +23,7 @@ def _starting(service: Service, second: Watch) -> None:
 
 def _shifting(service: Service, second: Watch) -> None:
     service.release("two")
-    second.until(_carries(30), within=60)
+    second.until(carries(30), within=60)
 
 
 def _paused(service: Service, second: Watch) -> None:
@@ -101,10 +100,6 @@ def test_a_service_deleted_without_its_children_goes_on_serving_with_the_stable_
     assert {r.revision_of("orders") for r in seen.requests[-100:]} == {1}
     assert service.weights() == {"r1": 100}
     assert [p["status"]["phase"] for p in service.pods(1)] == ["Running"]
-
-
-def _carries(weight: int) -> Callable[[Object], bool]:
-    return lambda revision: bool(attempt_of(revision).get("weight", {}).get("verified") == weight)
 
 
 def _says_404(count: int) -> Callable[[Recording], bool]:

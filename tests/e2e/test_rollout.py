@@ -7,7 +7,7 @@ import pytest
 from loadtests import Recording
 from support.kubectl import Object
 from support.place import Place
-from support.services import Service, attempt_of, name_of, phase_of, uid_of, unix
+from support.services import Service, attempt_of, carries, name_of, phase_of, uid_of, unix
 from support.traffic import fits, go_on, nothing_lost
 from support.waiting import eventually
 
@@ -111,7 +111,7 @@ def test_a_change_during_a_rollout_goes_back_to_stable_before_it_starts(place: P
     service.await_stable(1)
     with place.load() as load, service.watched(2) as second:
         service.release("two")
-        second.until(lambda r: attempt_of(r).get("weight", {}).get("verified") == 30, within=60, what="30 %")
+        second.until(carries(30), within=60, what="30 %")
         service.release("three")
         service.await_stable(3)
         nothing_lost(load.stop(), least=100)

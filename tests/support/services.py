@@ -3,7 +3,7 @@
 The pods run the shop's `catalog`, which answers alone, with the chassis' fault knobs switched on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -201,6 +201,11 @@ def phase_of(revision: Object) -> str:
     """Phase of the newest attempt."""
     phase: str = attempt_of(revision).get("phase", "")
     return phase
+
+
+def carries(weight: int) -> Callable[[Object], bool]:
+    """Whether a Revision's weight is verified: all callers' proxies carry it, or its pods have the share."""
+    return lambda revision: bool(attempt_of(revision).get("weight", {}).get("verified") == weight)
 
 
 def last_word(attempt: Json) -> str:

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from support.helm import Release
-from support.kubectl import Kubectl
 from support.operators import JANITOR, OPERATOR, Operators
 from support.place import Place
 from support.services import Service, uid_of
 from support.traffic import go_on, nothing_lost
-from support.waiting import eventually
 
 pytestmark = pytest.mark.last
 
@@ -45,7 +43,7 @@ def test_an_upgrade_leaves_services_untouched(place: Place, release: Release, op
 
 
 def test_an_uninstall_leaves_traffic_working_and_namespaces_free(
-    place: Place, shared: Place, release: Release, kubectl: Kubectl, operators: Operators
+    place: Place, shared: Place, release: Release, operators: Operators
 ) -> None:
     service = _in_mid_rollout(place)
     _in_mid_rollout(shared)
@@ -55,8 +53,7 @@ def test_an_uninstall_leaves_traffic_working_and_namespaces_free(
         assert not operators.kubectl.list("deployments"), "something of the release is left"
         assert service.weights() == {"r1": 100}, "no weight stays half-way"
         assert not service.the()["metadata"].get("finalizers")
-        shared.close()
-        eventually(lambda: kubectl.get("namespace", shared.namespace) is None, within=90, every=1, what="it is gone")
+        shared.goes_away()
         seen = go_on(load, 100)
         assert {r.revision_of("orders") for r in seen.requests[-50:]} == {1}
 
