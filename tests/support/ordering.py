@@ -16,16 +16,20 @@ from chassis.outbox import OUTBOX, SEQUENCES, Outbox
 from orders.adapters.memory import MemoryStorage
 from orders.adapters.sql import SqlStorage
 from orders.adapters.tables import ORDERS, SAGAS
-from orders.application.ordering import Trail
+from orders.application.coordinator import Heard
+from orders.application.ordering import Trail, Wish
 from orders.composition import OrdersSettings, Outside, Parts, compose
 from orders.domain.money import Money
-from orders.domain.order import Order
-from orders.domain.saga import Policy
+from orders.domain.order import Flow, Item, Order
+from orders.domain.saga import Done, Policy, Step
 from orders.ports.services import NoAnswerError, RefusedError
 from orders.ports.storage import Storage
 
 T = TypeVar("T")
 CLICK = Trail("click-1", "click-1")
+ROPES = Wish("ada", [Item("rope-01", 2)])
+CHOREOGRAPHED = Wish("ada", [Item("rope-01", 2)], flow=Flow.CHOREOGRAPHED)
+RESERVE, PAY, SHIP, CONFIRM = Step
 
 
 @dataclass
@@ -197,3 +201,20 @@ class Pod:
                 return
             self.clock.time = max(self.clock.time, saga.due_at) + timedelta(seconds=11)
             await self.look()
+
+
+async def state(pod: Pod, order: Order) -> tuple[str, str]:
+    """Where an order and its saga are."""
+    found, saga = await pod.ordering.find(order.id), await pod.ordering.saga(order.id)
+    assert found is not None
+    assert saga is not None
+    return found.status.value, saga.status.value
+
+
+async def confirmed(pod: Pod) -> Order:
+    """An order that is paid, and whose parcel is booked."""
+    order = await pod.ordering.place(ROPES, key=None, trail=CLICK)
+    assert await pod.coordinator.hear(order.id, Heard(f"booked-{order.id}", Done(SHIP)))
+    await pod.errands.all()
+    assert await state(pod, order) == ("confirmed", "completed")
+    return order
