@@ -124,6 +124,10 @@ class Midway:
     async def _stop(self) -> None:
         await self._session.close()
         await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # connections that were cut in the middle of an answer
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
