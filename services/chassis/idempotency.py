@@ -73,11 +73,14 @@ class KeyInUse(Problem):
 class IdempotencyKeys:
     """The keys that a service was given. ``scope`` keeps apart what different operations and callers chose."""
 
-    async def claim(self, session: AsyncSession, key: str, *, scope: str, request: object) -> Answer | None:
+    async def claim(
+        self, session: AsyncSession, key: str, *, scope: str, request: object, answer: Answer | None = None
+    ) -> Answer | None:
         """The answer that was given under this key, or None: then this transaction does the work, and keeps one.
 
-        ``request`` is what was asked for, as JSON. Raises ``KeyReused`` when it isn't what it was, and ``KeyInUse``
-        when a transaction claimed the key and committed without an answer.
+        ``request`` is what was asked for, as JSON; ``answer`` is kept at once, where it is known before the work is
+        done. Raises ``KeyReused`` when the request isn't what it was, and ``KeyInUse`` when a transaction claimed the
+        key and committed without an answer.
         """
         claimed = await insert_if_absent(
             session,
@@ -86,6 +89,7 @@ class IdempotencyKeys:
             key=key,
             fingerprint=_fingerprint(request),
             claimed_at=datetime.now(UTC),
+            **({} if answer is None else {"answer": asdict(answer)}),
         )
         if claimed:
             return None

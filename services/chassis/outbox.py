@@ -34,11 +34,11 @@ SEQUENCES: Final = Table(
     Column("sequence", BigInteger, nullable=False),
 )
 _ADD: Final = insert(OUTBOX)
-_ONE_MORE: Final = {
-    name: kind.insert(SEQUENCES)
-    .on_conflict_do_update(index_elements=["aggregate_id"], set_={"sequence": SEQUENCES.c.sequence + 1})
-    .returning(SEQUENCES.c.sequence)
-    for name, kind in (("postgresql", postgresql), ("sqlite", sqlite))
+_MORE: Final = {
+    name: new.on_conflict_do_update(
+        index_elements=["aggregate_id"], set_={"sequence": SEQUENCES.c.sequence + new.excluded.sequence}
+    ).returning(SEQUENCES.c.sequence)
+    for name, new in (("postgresql", postgresql.insert(SEQUENCES)), ("sqlite", sqlite.insert(SEQUENCES)))
 }
 """Numbers the events of an aggregate from 1."""
 _ANNOUNCED: Final = "outbox announced"
@@ -50,25 +50,18 @@ class Outbox:
     def __init__(self, announce: Callable[[], None] | None = None) -> None:
         self._announce = announce
 
-    async def add(self, session: AsyncSession, envelope: Envelope, *, aggregate_id: str) -> None:
-        """Publish an event once, and only if, this transaction commits; after all earlier ones of its aggregate.
+    async def add(self, session: AsyncSession, *envelopes: Envelope, aggregate_id: str) -> None:
+        """Publish events once, and only if, this transaction commits; after all earlier ones of their aggregate.
 
         Transactions that tell of the same aggregate wait for one another from here to their end, so that the order in
         which they are numbered is the order in which they commit.
         """
-        one_more = _ONE_MORE[session.get_bind().dialect.name]
-        sequence = (await session.execute(one_more, {"aggregate_id": aggregate_id, "sequence": 1})).scalar_one()
-        numbered = envelope.model_copy(
-            update={"metadata": envelope.metadata.model_copy(update={"sequence": sequence})},
-        )
-        row = {
-            "event_id": envelope.event_id,
-            "aggregate_id": aggregate_id,
-            "subject": envelope.subject,
-            "message": numbered.to_bytes().decode(),
-            "added_at": datetime.now(UTC),
-        }
-        await session.execute(_ADD, row)
+        more = _MORE[session.get_bind().dialect.name]
+        told = {"aggregate_id": aggregate_id, "sequence": len(envelopes)}
+        last = (await session.execute(more, told)).scalar_one()
+        first = last - len(envelopes) + 1
+        rows = [_row(envelope, aggregate_id, sequence) for sequence, envelope in enumerate(envelopes, start=first)]
+        await session.execute(_ADD, rows)
         self._announce_after_commit(session)
 
     def _announce_after_commit(self, session: AsyncSession) -> None:
@@ -81,3 +74,14 @@ class Outbox:
             announce()
 
         event.listen(session.sync_session, "after_commit", committed)
+
+
+def _row(envelope: Envelope, aggregate_id: str, sequence: int) -> dict[str, object]:
+    numbered = envelope.model_copy(update={"metadata": envelope.metadata.model_copy(update={"sequence": sequence})})
+    return {
+        "event_id": envelope.event_id,
+        "aggregate_id": aggregate_id,
+        "subject": envelope.subject,
+        "message": numbered.to_bytes().decode(),
+        "added_at": datetime.now(UTC),
+    }

@@ -14,7 +14,7 @@ from chassis.problems import Problem
 from inventory import invariants, orders_language, store
 from inventory.domain.errors import InventoryError, MoveRefusedError, ShortError, UnknownItemError
 from inventory.orders_language import Claim
-from inventory.stockroom import OtherDemandError, Stockroom, UnknownReservationError
+from inventory.stockroom import OtherDemandError, Stockroom, UnknownReservationError, done
 from inventory.supply import Supply, UnknownPlaceError
 from inventory.views import (
     ItemView,
@@ -41,10 +41,9 @@ def reservations(database: Database, stockroom: Stockroom) -> APIRouter:
     async def reserve(request: ReservationRequest) -> ReservationView:
         """Hold everything that an order wants, or nothing: 409 says what is short."""
         demand = orders_language.demand(item.model_dump() for item in request.items)
+        claim = Claim(request.order_id, "orchestrated", demand)
         with _refusals():
-            async with database.transaction() as session:
-                claim = Claim(request.order_id, "orchestrated", demand)
-                return ReservationView.of(await stockroom.reserve(session, claim))
+            return ReservationView.of(await done(database, lambda session: stockroom.reserve(session, claim)))
 
     @routes.get("/v1/reservations/{order_id}")
     async def read_reservation(order_id: Annotated[OrderId, Path()]) -> ReservationView:
@@ -59,8 +58,7 @@ def reservations(database: Database, stockroom: Stockroom) -> APIRouter:
     async def commit(order_id: Annotated[OrderId, Path()]) -> ReservationView:
         """The order is paid: hold its goods for good. After expiry they are taken anew; 409 tells what is short."""
         with _refusals():
-            async with database.transaction() as session:
-                return ReservationView.of(await stockroom.commit(session, order_id))
+            return ReservationView.of(await done(database, lambda session: stockroom.commit(session, order_id)))
 
     @routes.delete("/v1/reservations/{order_id}", status_code=204)
     async def release(order_id: Annotated[OrderId, Path()]) -> None:

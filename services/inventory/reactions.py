@@ -17,7 +17,7 @@ from chassis.events import Envelope
 from chassis.inbox import Inbox
 from inventory import orders_language
 from inventory.domain.errors import InventoryError, MoveRefusedError, ShortError
-from inventory.stockroom import Stockroom, UnknownReservationError
+from inventory.stockroom import Stockroom, UnknownReservationError, done
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +51,12 @@ class Reactions:
 
     async def react(self, envelope: Envelope) -> None:
         """React to an event, unless that was done before."""
-        async with self._database.transaction() as session:
+
+        async def once(session: AsyncSession) -> None:
             if await self._inbox.first_time(session, envelope, CONSUMER):
                 await self._by_type[envelope.event_type](session, envelope)
+
+        await done(self._database, once)
 
     async def _placed(self, session: AsyncSession, envelope: Envelope) -> None:
         """In the choreographed flow nobody asks for a reservation: the order itself is the request."""

@@ -2,35 +2,61 @@
 
 Every function works in the transaction that it is given, so that stock, reservation and event change together or not
 at all. Each may be called again with the same order: the second call finds the first one's result.
+
+Goods that many want are a queue: whoever moves them holds their rows until the commit. So a move is planned on what is
+there, written down, and told; the goods themselves are moved last. Where others were faster, all of it begins anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import context
+from chassis.database import Database
 from chassis.events import Envelope, event
 from chassis.ids import new_id
 from chassis.outbox import Outbox
 from inventory import orders_language, store
 from inventory.domain.allocation import Pick, allocate
-from inventory.domain.errors import InventoryError
+from inventory.domain.errors import InventoryError, ShortError
 from inventory.domain.reservation import LIFE, Effect, Flow, Move, Reservation
 from inventory.domain.stock import StockItem
 from inventory.levels import Levels
 from inventory.orders_language import Claim
 
+T = TypeVar("T")
+
 _PATIENCE: Final = 10.0
+_CHANGES: Final[Mapping[Effect, Callable[[StockItem, int], StockItem]]] = {
+    Effect.TAKE: StockItem.reserve,
+    Effect.RETURN: StockItem.release,
+    Effect.LEAVE: StockItem.ship,
+    Effect.COME_BACK: StockItem.take_back,
+}
 
 
 class OtherDemandError(InventoryError):
     """The same order came with other items than before."""
 
 
+class OvertakenError(Exception):
+    """Others have taken what was planned on: end the transaction and begin anew, with what there is now."""
+
+
 class UnknownReservationError(InventoryError):
     """Nothing was ever reserved for this order."""
+
+
+async def done(database: Database, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """What ``work`` gives, from a transaction in which nobody overtook it."""
+    while True:
+        try:
+            async with database.transaction() as session:
+                return await work(session)
+        except OvertakenError:
+            continue
 
 
 class Stockroom:
@@ -125,51 +151,45 @@ class Stockroom:
         cause: Envelope | None = None,
         reason: str = "",
     ) -> Reservation:
-        """Make a move with a reservation that is locked."""
+        """Make a move with a reservation that is locked. Raises ``OvertakenError``."""
         step = before.step(move)
         if step.status is before.status:
             return before
-        picks, expires_at = before.picks, None
-        match step.effect:
-            case Effect.TAKE:
-                picks, expires_at = await self._take(session, before, cause), self._now() + self._hold
-            case Effect.RETURN:
-                await self._change(session, before.picks, StockItem.release, cause)
-                picks = ()
-            case Effect.LEAVE:
-                await self._change(session, before.picks, StockItem.ship, cause)
-            case Effect.COME_BACK:
-                await self._change(session, before.picks, StockItem.take_back, cause)
-                picks = ()
-            case Effect.NONE:
-                pass
-        after = before.after(step, picks=picks, expires_at=expires_at)
+        moved, expires_at = before.picks, None
+        if step.effect is Effect.TAKE:
+            moved, expires_at = await self._planned(session, before), self._now() + self._hold
+        freed = step.effect in (Effect.RETURN, Effect.COME_BACK)
+        after = before.after(step, picks=() if freed else moved, expires_at=expires_at)
         await store.save_reservation(session, before, after, now=self._now())
         if step.effect is Effect.TAKE:
             await self._tell(session, after.order_id, "StockReserved", orders_language.reserved(after), cause)
-        if step.effect in (Effect.RETURN, Effect.COME_BACK):
+        if freed:
             payload = orders_language.released(after, reason)
             await self._tell(session, after.order_id, "StockReleased", payload, cause)
+        await self._change(session, moved, step.effect, cause)
         return after
 
-    async def _take(self, session: AsyncSession, wanted: Reservation, cause: Envelope | None) -> tuple[Pick, ...]:
-        items = await store.lock_items(session, [sku for sku, _ in wanted.demand])
-        picks = allocate(dict(wanted.demand), items)
-        at = {(item.sku, item.warehouse): item for item in items}
-        for pick in picks:
-            before = at[pick.sku, pick.warehouse]
-            await self._levels.save(session, before, before.reserve(pick.units), cause=cause)
-        return picks
+    async def _planned(self, session: AsyncSession, wanted: Reservation) -> tuple[Pick, ...]:
+        """Where to take from, by what is on the shelves now: nothing is locked yet. Raises ``ShortError``."""
+        items = await store.read_nearest(session, [sku for sku, _ in wanted.demand])
+        return allocate(dict(wanted.demand), items)
 
     async def _change(
-        self,
-        session: AsyncSession,
-        picks: tuple[Pick, ...],
-        change: Callable[[StockItem, int], StockItem],
-        cause: Envelope | None,
+        self, session: AsyncSession, picks: tuple[Pick, ...], effect: Effect, cause: Envelope | None
     ) -> None:
+        """Move units. Everybody who wants the same goods waits from here on, so nothing but the commit comes after.
+
+        Raises ``OvertakenError`` where others have taken what was planned.
+        """
+        change = _CHANGES.get(effect)
+        if change is None or not picks:
+            return
         for pick, before in (await store.lock_picked(session, picks)).items():
-            await self._levels.save(session, before, change(before, pick.units), cause=cause)
+            try:
+                after = change(before, pick.units)
+            except ShortError as short:
+                raise OvertakenError(str(short)) from short
+            await self._levels.save(session, before, after, cause=cause)
 
     async def _tell(
         self, session: AsyncSession, order_id: str, event_type: str, payload: dict[str, object], cause: Envelope | None

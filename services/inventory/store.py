@@ -20,17 +20,10 @@ from inventory.domain.stock import StockItem
 from inventory.tables import picks, reservations, stock, warehouses
 
 
-async def lock_items(session: AsyncSession, skus: Collection[str]) -> list[StockItem]:
-    """Lock everything there is of some SKUs. The nearest warehouse comes first."""
-    query = (
-        select(stock, warehouses.c.distance)
-        .join(warehouses)
-        .where(stock.c.sku.in_(skus))
-        .order_by(stock.c.sku, stock.c.warehouse)
-        .with_for_update(of=stock)
-    )
-    rows = (await session.execute(query)).all()
-    return [_item(row) for row in sorted(rows, key=lambda row: (row.distance, row.sku))]
+async def read_nearest(session: AsyncSession, skus: Collection[str]) -> list[StockItem]:
+    """Everything there is of some SKUs, to plan with. The nearest warehouse comes first."""
+    query = select(stock).join(warehouses).where(stock.c.sku.in_(skus)).order_by(warehouses.c.distance, stock.c.sku)
+    return [_item(row) for row in await session.execute(query)]
 
 
 async def lock_item(session: AsyncSession, sku: str, warehouse: str) -> StockItem:
@@ -147,5 +140,4 @@ async def _reservation(session: AsyncSession, row: Row[Any]) -> Reservation:
 
 
 def _item(row: Row[Any]) -> StockItem:
-    fields = {name: value for name, value in row._mapping.items() if name != "distance"}  # noqa: SLF001 - public, in spite of its name
-    return StockItem(**fields)
+    return StockItem(**row._mapping)  # noqa: SLF001 - public, in spite of its name

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.events import Envelope
 from chassis.ids import new_id
 from chassis.outbox import Outbox
 from payments.domain import account as accounts
@@ -58,13 +59,17 @@ class Books:
         ``OverpaidError`` for what must not be.
         """
         now, own = self._clock(), charges.stream_of(charge.order)
-        heads = await event_store.lock(session, [own], at=now)
-        await event_store.append(session, heads, Append(own, happened, charge.version), at=now)
-        after, entries = charge, list[Entry]()
+        if charge.version:
+            await event_store.append(session, Append(own, happened, charge.version), at=now)
+        else:
+            await event_store.begin(session, own, happened, at=now)
+        after, entries, news = charge, list[Entry](), list[Envelope]()
         for event in happened:
             entries += entries_for(after, event)
             before, after = after, after.take(event)
-            await self._follow(session, before, after, event, origin)
+            news += await self._follow(session, before, after, event, origin)
+        if news:
+            await self._outbox.add(session, *news, aggregate_id=charge.order)
         if after.open:
             pause = _SOON if after.status is Status.DEFERRED else self._grace
             await work.schedule(session, charge.order, now=now, pause=pause, origin=origin)
@@ -74,46 +79,35 @@ class Books:
             await _post(session, entries, now)
         return after
 
-    async def _follow(self, session: AsyncSession, before: Charge, after: Charge, event: Event, origin: Origin) -> None:
-        """The invoice and the news that belong to one event."""
+    async def _follow(
+        self, session: AsyncSession, before: Charge, after: Charge, event: Event, origin: Origin
+    ) -> list[Envelope]:
+        """See to the invoice that belongs to one event, and give the news."""
         match event:
             case ChargeDeferred():
-                await self._invoice(session, after, invoices.OPEN, origin)
-                await self._tell(session, "PaymentDeferred", after, origin)
+                issued = await self._invoice(session, after, invoices.OPEN, origin)
+                return [issued, _news("PaymentDeferred", after, origin)]
             case ChargeSettled():
+                paid = [_news("PaymentCharged", after, origin)] if after.status is Status.CHARGED else []
                 if before.owed:
                     await invoices.change_status(session, after.order, invoices.PAID)
-                else:
-                    await self._invoice(session, after, invoices.PAID, origin)
-                if after.status is Status.CHARGED:
-                    await self._tell(session, "PaymentCharged", after, origin)
+                    return paid
+                return [await self._invoice(session, after, invoices.PAID, origin), *paid]
             case ChargeDeclined(reason):
                 await invoices.change_status(session, after.order, invoices.CANCELLED)
-                await self._tell(session, "PaymentFailed", after, origin, reason=reason)
+                return [_news("PaymentFailed", after, origin, reason=reason)]
             case ChargeCancelled():
                 await invoices.change_status(session, after.order, invoices.CANCELLED)
             case Refunded():
                 await invoices.change_status(session, after.order, invoices.CREDITED)
-                await self._tell(session, "PaymentRefunded", after, origin)
+                return [_news("PaymentRefunded", after, origin)]
+        return []
 
-    async def _invoice(self, session: AsyncSession, charge: Charge, status: str, origin: Origin) -> None:
+    async def _invoice(self, session: AsyncSession, charge: Charge, status: str, origin: Origin) -> Envelope:
         now = self._clock()
         issued = Invoice(new_id(), charge.order, charge.asked.customer, charge.money, status, now, now + self._terms)
         await invoices.issue(session, issued, origin)
-        envelope = origin.event("InvoiceIssued", invoice_payload(issued))
-        await self._outbox.add(session, envelope, aggregate_id=charge.order)
-
-    async def _tell(self, session: AsyncSession, event_type: str, charge: Charge, origin: Origin, **more: str) -> None:
-        asked = charge.asked
-        payload = {
-            "orderId": charge.order,
-            "paymentId": asked.payment,
-            "amount": charge.money.as_dict(),
-            "customer": asked.customer,
-            "saga": asked.saga,
-            **more,
-        }
-        await self._outbox.add(session, origin.event(event_type, payload), aggregate_id=charge.order)
+        return origin.event("InvoiceIssued", invoice_payload(issued))
 
     async def remind(self, session: AsyncSession) -> int:
         """Tell of invoices that are overdue since the last look; how many."""
@@ -124,23 +118,36 @@ class Books:
         return len(late)
 
 
+def _news(event_type: str, charge: Charge, origin: Origin, **more: str) -> Envelope:
+    asked = charge.asked
+    payload = {
+        "orderId": charge.order,
+        "paymentId": asked.payment,
+        "amount": charge.money.as_dict(),
+        "customer": asked.customer,
+        "saga": asked.saga,
+        **more,
+    }
+    return origin.event(event_type, payload)
+
+
 async def _post(session: AsyncSession, entries: Sequence[Entry], now: datetime) -> None:
     """Post entries to their accounts, all at one time.
 
-    On a customer's account the balance decides, so it is read behind its lock. The others everybody shares: they are
-    locked last, and nothing but the commit comes after.
+    On a customer's account the balance decides, so it is read behind its lock. The others everybody shares: they grow
+    last, and nothing but the events and the commit comes after.
     """
     touched = {account for entry in entries for account in entry.postings}
     customers = sorted(filter(is_customer, touched))
-    shared = sorted(touched.difference(customers))
     heads = await event_store.lock(session, map(accounts.stream_of, customers), at=now)
     appends = []
     for name in customers:
-        account = await kept.account(session, name)
-        appends.append(Append(accounts.stream_of(name), account.post(*entries), account.version))
+        stream = accounts.stream_of(name)
+        account = await kept.account(session, name) if heads[stream] else Account(name)
+        appends.append(Append(stream, account.post(*entries), account.version))
+    shared = sorted(touched.difference(customers))
     appends += [Append(accounts.stream_of(name), Account(name).post(*entries)) for name in shared]
-    heads |= await event_store.lock(session, map(accounts.stream_of, shared), at=now)
-    await event_store.append(session, heads, *appends, at=now)
+    await event_store.append(session, *appends, at=now)
 
 
 def invoice_payload(invoice: Invoice) -> dict[str, object]:

@@ -13,8 +13,9 @@ from there. The same happens when the bank doesn't answer in time: the order is 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,8 +42,12 @@ from payments.domain.money import Money
 from payments.origin import Origin
 from payments.screening import Screening
 from payments.store import accounts, work
+from payments.store.event_store import ConflictError
 
 _log = logging.getLogger(__name__)
+
+Meaning: TypeAlias = Callable[[Charge], tuple[Event, ...]]
+"""What shall happen to a charge, as it is when that is written down."""
 
 _SCOPE: Final = "charge"
 _SETTLED_AT_ONCE: Final = 8
@@ -90,15 +95,20 @@ class Charging:
 
     async def charge(self, wanted: Charged, origin: Origin) -> Charge:
         """Charge an order, or tell how its charge stands. Raises ``DifferentChargeError`` and ``KeyReused``."""
-        charge = await decide(self._database, lambda session: self._intend_by_key(session, wanted, origin))
-        return await self._pursue(charge) if charge.status is Status.INTENDED else charge
+        charge, first = await decide(self._database, lambda session: self._intend_by_key(session, wanted, origin))
+        if charge.status is not Status.INTENDED:
+            return charge
+        return await self._pursue(charge, origin=origin if first else None)
 
-    async def _intend_by_key(self, session: AsyncSession, wanted: Charged, origin: Origin) -> Charge:
-        """The same key is the same request. Its answer is how the charge stands, so the key keeps the order's name."""
+    async def _intend_by_key(self, session: AsyncSession, wanted: Charged, origin: Origin) -> tuple[Charge, bool]:
+        """The charge, and whether its key came for the first time.
+
+        The same key is the same request. Its answer is how the charge stands, so the key keeps the order's name.
+        """
         request = [wanted.order, wanted.customer, wanted.money.as_dict(), wanted.method]
-        if await self._keys.claim(session, wanted.key, scope=_SCOPE, request=request) is None:
-            await self._keys.keep(session, wanted.key, scope=_SCOPE, answer=Kept(202, {"orderId": wanted.order}))
-        return await self.intend(session, wanted, origin)
+        answer = Kept(202, {"orderId": wanted.order})
+        known = await self._keys.claim(session, wanted.key, scope=_SCOPE, request=request, answer=answer)
+        return await self.intend(session, wanted, origin), known is None
 
     async def intend(self, session: AsyncSession, wanted: Charged, origin: Origin) -> Charge:
         """Write down that an order shall be charged, unless that stands there or the fraud rules say no."""
@@ -156,10 +166,13 @@ class Charging:
     async def _go_on(self, order: str) -> Charge:
         return await self._pursue(await self.find(order), patience=3 * self._patience, enquire=True)
 
-    async def _pursue(self, charge: Charge, *, patience: float | None = None, enquire: bool = False) -> Charge:
+    async def _pursue(
+        self, charge: Charge, *, origin: Origin | None = None, patience: float | None = None, enquire: bool = False
+    ) -> Charge:
         """Ask the bank and write down what it says; without an answer in time it is charged later.
 
-        ``enquire`` asks what the bank knows before anything new is asked of it.
+        ``origin`` is known to whoever has just intended it. ``enquire`` asks what the bank knows before anything new is
+        asked of it.
         """
         if not charge.open:
             return charge
@@ -170,12 +183,8 @@ class Charging:
                 answer = await self._answer(ask, enquire=enquire)
         except (NoAnswerError, TimeoutError) as error:
             _log.warning("no answer from the bank", extra={"order": charge.order, "wish": wish, "cause": str(error)})
-            late = (ChargeDeferred("the bank is late"),)
-            return await decide(self._database, lambda session: self._write(session, charge.order, lambda _: late))
-        return await decide(
-            self._database,
-            lambda session: self._write(session, charge.order, lambda now: _meaning(now, wish, answer)),
-        )
+            return await self._conclude(charge, origin, lambda _: (ChargeDeferred("the bank is late"),))
+        return await self._conclude(charge, origin, lambda now: _meaning(now, wish, answer))
 
     async def _answer(self, ask: Ask, *, enquire: bool) -> Answer:
         if enquire and ask.wish is Wish.CHARGE:
@@ -185,12 +194,22 @@ class Charging:
                 return answer
         return await self._bank.ask(ask)
 
-    async def _write(self, session: AsyncSession, order: str, meaning: Callable[[Charge], tuple[Event, ...]]) -> Charge:
-        """Let happen what is meant for a charge as it is now, unless somebody else was there before."""
+    async def _conclude(self, charge: Charge, origin: Origin | None, meaning: Meaning) -> Charge:
+        """Let happen what is meant for a charge: as we have left it, and where somebody else was faster, as it is."""
+        if origin is not None:
+            with suppress(ConflictError):
+                async with self._database.transaction() as session:
+                    return await self._write(session, charge, origin, meaning)
+        return await decide(self._database, lambda session: self._write_anew(session, charge.order, meaning))
+
+    async def _write_anew(self, session: AsyncSession, order: str, meaning: Meaning) -> Charge:
         charge = await accounts.charge(session, order)
-        happened = meaning(charge)
         origin = await work.origin_of(session, order)
-        if origin is None or not happened or not charge.allows(happened[0]):
+        return charge if origin is None else await self._write(session, charge, origin, meaning)
+
+    async def _write(self, session: AsyncSession, charge: Charge, origin: Origin, meaning: Meaning) -> Charge:
+        happened = meaning(charge)
+        if not happened or not charge.allows(happened[0]):
             return charge
         return await self._books.record(session, charge, *happened, origin=origin)
 

@@ -9,16 +9,18 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Database, insert_if_absent
+from chassis.database import Database
 from payments.domain import account as accounts
 from payments.domain.account import Account
 from payments.store import event_store
-from payments.store.tables import balances, projected, streams
+from payments.store.tables import balances, events, projected, streams
 
 AT_ONCE: Final = 200
 
@@ -26,7 +28,8 @@ AT_ONCE: Final = 200
 async def catch_up(session: AsyncSession) -> int:
     """Take in what has happened to some of the accounts that have grown; how many.
 
-    Writers never wait for it: it locks its own rows, not the streams' heads.
+    Writers never wait for it: it locks its own rows, not the streams' heads. Nor does another process that does the
+    same: what one has locked the other skips, and neither holds its locks for longer than a few statements.
     """
     grown = (
         select(streams.c.id)
@@ -36,13 +39,20 @@ async def catch_up(session: AsyncSession) -> int:
         .limit(AT_ONCE)
     )
     found = (await session.scalars(grown)).all()
-    for stream in found:
-        await insert_if_absent(session, projected, stream=stream, version=0)
-        mine = select(projected.c.version).where(projected.c.stream == stream).with_for_update(skip_locked=True)
-        version = await session.scalar(mine)
-        if version is not None:
-            await _take_in(session, stream, version)
-    return len(found)
+    if not found:
+        return 0
+    await session.execute(_new(session).on_conflict_do_nothing(), [{"stream": name, "version": 0} for name in found])
+    ours = (
+        select(projected.c.stream, projected.c.version)
+        .join(streams, streams.c.id == projected.c.stream)
+        .where(projected.c.stream.in_(found), streams.c.version > projected.c.version)
+        .order_by(projected.c.stream)
+        .with_for_update(of=projected, skip_locked=True)
+    )
+    known = {row.stream: row.version for row in await session.execute(ours)}
+    if known:
+        await _take_in(session, known)
+    return len(known)
 
 
 async def rebuild(session: AsyncSession) -> int:
@@ -55,18 +65,38 @@ async def rebuild(session: AsyncSession) -> int:
     return count
 
 
-async def _take_in(session: AsyncSession, stream: str, version: int) -> None:
-    name = stream.removeprefix(accounts.PREFIX)
-    query = select(balances.c.currency, balances.c.balance).where(balances.c.account == name)
-    before = Account(name, version, {row.currency: row.balance for row in await session.execute(query)})
-    tail = await event_store.load(session, stream, after=version)
-    now = before.after(one.event for one in tail)
-    await session.execute(delete(balances).where(balances.c.account == name))
-    rows = [{"account": name, "currency": currency, "balance": amount} for currency, amount in now.balances.items()]
+async def _take_in(session: AsyncSession, known: Mapping[str, int]) -> None:
+    """Bring accounts, given as streams with the versions that are known of them, up to date."""
+    names = {stream.removeprefix(accounts.PREFIX): stream for stream in known}
+    here = balances.c.account.in_(names)
+    kept: dict[str, dict[str, int]] = {name: {} for name in names}
+    for row in await session.execute(select(balances).where(here)):
+        kept[row.account][row.currency] = row.balance
+    told: dict[str, list[event_store.Recorded]] = {stream: [] for stream in known}
+    new = (events.c.stream == projected.c.stream) & (events.c.version > projected.c.version)
+    tails = select(events).join(projected, new).where(projected.c.stream.in_(known)).order_by(events.c.version)
+    for one in await event_store.chosen(session, tails):
+        told[one.stream].append(one)
+    grown = [
+        Account(name, known[stream], kept[name]).after(one.event for one in told[stream])
+        for name, stream in names.items()
+    ]
+    await session.execute(delete(balances).where(here))
+    rows = [
+        {"account": one.name, "currency": currency, "balance": amount}
+        for one in grown
+        for currency, amount in one.balances.items()
+    ]
     if rows:
         await session.execute(insert(balances), rows)
-    reached = update(projected).where(projected.c.stream == stream)
-    await session.execute(reached.values(version=now.version))
+    reached = update(projected).where(projected.c.stream == bindparam("name")).values(version=bindparam("reached"))
+    connection = await session.connection()
+    await connection.execute(reached, [{"name": accounts.stream_of(one.name), "reached": one.version} for one in grown])
+
+
+def _new(session: AsyncSession) -> postgresql.Insert | sqlite.Insert:
+    postgres = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(projected) if postgres else sqlite.insert(projected)
 
 
 async def owing(session: AsyncSession, *, limit: int) -> list[tuple[str, int, str]]:

@@ -90,8 +90,7 @@ async def let(database: Database, books: Books, order: str, *happened: Event) ->
 async def post(database: Database, account: str, *amounts: int, at: datetime, expected: int | None = None) -> None:
     told = [Posted("e", "sale", "o", amount, "EUR") for amount in amounts]
     async with database.transaction() as session:
-        heads = await event_store.lock(session, [stream_of(account)], at=at)
-        await event_store.append(session, heads, Append(stream_of(account), told, expected), at=at)
+        await event_store.append(session, Append(stream_of(account), told, expected), at=at)
 
 
 async def balance(database: Database, account: str, at: datetime | None = None) -> int:
@@ -113,6 +112,28 @@ async def test_who_decided_on_an_old_version_is_refused(database: Database) -> N
     with pytest.raises(ConflictError, match="at version 1, not 0"):
         await post(database, "bank", 2, at=START, expected=0)
     assert await balance(database, "bank") == 1
+
+
+async def test_of_two_who_begin_a_stream_one_is_refused(database: Database) -> None:
+    async def begin() -> None:
+        async with database.transaction() as session:
+            await event_store.begin(session, stream_of("bank"), [Posted("e", "sale", "o", 1, "EUR")], at=START)
+
+    outcomes = await asyncio.gather(*(begin() for _ in range(8)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [ConflictError] * 7
+    assert await balance(database, "bank") == 1
+
+
+async def test_what_is_appended_to_several_streams_has_one_time_and_takes_all_of_them_with_it(
+    database: Database,
+) -> None:
+    await post(database, "bank", 1, at=START + timedelta(hours=1))
+    told = [Append(stream_of(name), [Posted("e", "sale", "o", 1, "EUR")]) for name in ("bank", "new", "sales")]
+    async with database.transaction() as session:
+        assert await event_store.append(session, *told, at=START) == START + timedelta(hours=1)
+    await post(database, "sales", 1, at=START)  # by a clock that is slow
+    assert await balance(database, "sales", START + timedelta(minutes=59)) == 0
+    assert [await balance(database, name) for name in ("bank", "new", "sales")] == [2, 1, 2]
 
 
 async def test_of_many_writers_at_once_each_gets_its_place(database: Database) -> None:
@@ -172,7 +193,7 @@ async def test_a_stream_that_an_old_revision_began_goes_on(database: Database) -
         row = {"stream": stream_of("bank"), "version": 1, "type": "Posted", "schema": 1, "data": old}
         await session.execute(insert(events).values(**row, recorded_at=START))
         await session.execute(text("UPDATE streams SET version = 1"))
-    assert heads[stream_of("bank")].version == 0
+    assert heads == {stream_of("bank"): 0}
     await post(database, "bank", 10, at=START, expected=1)
     assert await balance(database, "bank") == 3
 
@@ -254,6 +275,22 @@ async def test_the_projection_says_what_the_events_say_and_can_be_made_anew(data
     async with database.transaction() as session:
         assert await projection.rebuild(session) == 6
         assert await projection.owing(session, limit=10) == before
+
+
+async def test_two_that_project_at_once_count_nothing_twice(database: Database, books: Books) -> None:
+    orders = [f"o-{number}" for number in range(12)]
+    for order in orders:
+        await let(database, books, order, intent(order, 5, f"c-{order}"), ChargeDeferred("late"))
+
+    async def catch_up() -> int:
+        async with database.transaction() as session:
+            return await projection.catch_up(session)
+
+    taken = await asyncio.gather(*(catch_up() for _ in range(4)))
+    assert sum(taken) == len(orders) + 1
+    async with database.transaction() as session:
+        owing = await projection.owing(session, limit=20)
+    assert {account: amount for account, amount, _ in owing} == {f"customer:c-{order}": 5 for order in orders}
 
 
 async def test_an_invoice_becomes_overdue_once(database: Database, books: Books, clock: Clock) -> None:

@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 128
 _DAY: Final = 86400.0
+_ANSWERING: Final = 0.5
+"""Seconds that are kept for the way back."""
 
 
 class TaskErrands:
@@ -26,9 +28,14 @@ class TaskErrands:
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, work: Coroutine[Any, Any, T], *, patience: float) -> T | None:
-        """Begin it, and give its result, or None when it fails or takes longer than ``patience`` seconds."""
+        """Begin it, and give its result, or None when it fails or takes longer than ``patience`` seconds.
+
+        Nor does it wait for longer than whoever has asked: an answer that comes too late is no answer.
+        """
+        request = context.current()
+        left = max(0.0, request.remaining() - _ANSWERING) if request else patience
         task = self._begin(work)
-        await asyncio.wait({task}, timeout=patience)
+        await asyncio.wait({task}, timeout=min(patience, left))
         return task.result() if task.done() and task.exception() is None else None
 
     def start(self, work: Coroutine[Any, Any, object], *, correlation: str) -> None:

@@ -87,16 +87,13 @@ class _Unit:
 
     async def keep(self, key: str, request: object, answer: Answer) -> bool:
         try:
-            if await self._keys.claim(self._session, key, scope=_SCOPE, request=request) is not None:
-                return False
+            known = await self._keys.claim(self._session, key, scope=_SCOPE, request=request, answer=_kept(answer))
         except KeyReused as error:
             raise KeyReusedError from error
-        await self.correct(key, answer)
-        return True
+        return known is None
 
     async def correct(self, key: str, answer: Answer) -> None:
-        body = {"orderId": answer.order_id, "status": answer.status, "reason": answer.reason}
-        await self._keys.keep(self._session, key, scope=_SCOPE, answer=KeptAnswer(201, body))
+        await self._keys.keep(self._session, key, scope=_SCOPE, answer=_kept(answer))
 
     async def _told(self, news: tuple[Event, ...], work: Work) -> Work:
         for event in news:
@@ -191,12 +188,16 @@ class SqlStorage:
     async def forget(self, before: datetime) -> int:
         """Forget messages and idempotency keys that came before a moment."""
         async with self._database.transaction() as session:
-            return await self._inbox.forget(session, before) + await self._keys.forget(session, before)
+            return await self._inbox.forget(session, self._clock()) + await self._keys.forget(session, before)
 
 
 def _work_of(row: RowMapping) -> Work:
     lease = Lease(row["s_driver"], row["s_driven_until"]) if row["s_driver"] else None
     return Work(order_of(row, "o_"), saga_of(row, "s_"), lease)
+
+
+def _kept(answer: Answer) -> KeptAnswer:
+    return KeptAnswer(201, {"orderId": answer.order_id, "status": answer.status, "reason": answer.reason})
 
 
 def _lease_row(lease: Lease | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Placing orders and looking at them, whoever drives it: a request, a command line, a message."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from orders.application.storing import stored
 from orders.domain.address import Address
 from orders.domain.decide import begin
 from orders.domain.discounts import Discounts
+from orders.domain.money import Money
 from orders.domain.order import Flow, Item, Order, Party, Status, merged
 from orders.domain.saga import Done, Saga, SagaStatus, Step
 from orders.ports.services import Errands, Prices, Tiers
@@ -86,15 +88,23 @@ class Ordering:
 
         With a key it is safe to repeat: the order is the same, told as it was the first time. Raises ``OrderError``.
         """
-        if key is not None and (before := await self._answered(key, wish)) is not None:
+        # Most keys are new, so nobody waits to ask for prices until that is known.
+        before, prices = await asyncio.gather(
+            self._answered(key, wish), self._prices.of(merged(wish.items).keys()), return_exceptions=True
+        )
+        if isinstance(before, BaseException):
+            raise before
+        if before is not None:
             return before
-        order = await self._made(wish)
+        if isinstance(prices, BaseException):
+            raise prices
+        order = await self._made(wish, prices)
         saga = begin(order.id, order.flow, order.placed_at, self._coordinator.policy)
         saga = replace(saga, trail={"correlation": trail.correlation, "causation": trail.causation})
         lease = self._coordinator.lease() if order.flow is Flow.ORCHESTRATED else None
         work = await self._store(Work(order, saga, lease), wish, key)
         if work is None:
-            return await self._answered(str(key), wish) or order
+            return await self._answered(key, wish) or order
         driven = await self._errands.run(self._coordinator.drive(work), patience=self._habits.patience)
         told = driven.order if driven else work.order
         if key is not None and told.status is not Status.PENDING:
@@ -134,8 +144,7 @@ class Ordering:
         """The customer has the order, and so a carrier had it. Raises ``TooEarlyError`` while it isn't confirmed."""
         await self._travels(order_id, message_id, Status.DELIVERED)
 
-    async def _made(self, wish: Wish) -> Order:
-        prices = await self._prices.of(merged(wish.items).keys())
+    async def _made(self, wish: Wish, prices: Mapping[str, Money]) -> Order:
         order = Order.place(
             id=self._new_id(),
             customer=wish.customer,
@@ -154,7 +163,9 @@ class Ordering:
                 return None
             return await unit.add(work)
 
-    async def _answered(self, key: str, wish: Wish) -> Order | None:
+    async def _answered(self, key: str | None, wish: Wish) -> Order | None:
+        if key is None:
+            return None
         async with self._storage.unit() as unit:
             answer = await unit.answer(key, wish.content)
             work = await unit.get(answer.order_id) if answer else None

@@ -4,13 +4,16 @@ A writer who has decided on what it read says which version that was, and is ref
 stream on which nobody decides takes what it is given. Either way writers take turns at the streams' heads, always in
 one order, so that they can't wait for one another in a circle. Within a stream time never runs backwards, and what is
 appended together carries one time: so any moment cuts the whole ledger between two transactions.
+
+A head that everybody writes to is locked for two statements and the commit: the one that makes it grow, and the events.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, Select, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +22,7 @@ from payments.store.tables import events, streams
 
 
 class ConflictError(Exception):
-    """Somebody else has written to the stream since it was read: read it again and decide anew."""
+    """Somebody else has written to the stream since it was read: end the transaction, read it again, decide anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +44,76 @@ class Recorded:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of a stream."""
+async def begin(session: AsyncSession, stream: str, happened: Sequence[Event], *, at: datetime) -> None:
+    """Begin a stream with its first events. Raises ``ConflictError`` where somebody has begun it."""
+    if not await _begin(session, [stream], version=len(happened), at=at):
+        raise ConflictError(f"{stream} has been begun")
+    await session.execute(insert(events), _rows(Append(stream, happened), 0, at))
 
-    version: int
-    recorded_at: datetime
 
-
-async def lock(session: AsyncSession, names: Iterable[str], *, at: datetime) -> dict[str, Head]:
-    """The heads of streams, which are ours until the transaction ends. A stream that isn't there begins empty."""
+async def lock(session: AsyncSession, names: Iterable[str], *, at: datetime) -> dict[str, int]:
+    """The versions of streams, which are ours until the transaction ends. A stream that isn't there begins empty."""
     ordered = sorted(names)
     heads = await _lock(session, ordered)
     if missing := [name for name in ordered if name not in heads]:
-        dialect = session.get_bind().dialect.name
-        new = postgresql.insert(streams) if dialect == "postgresql" else sqlite.insert(streams)
-        rows = [{"id": name, "version": 0, "recorded_at": at} for name in missing]
-        await session.execute(new.values(rows).on_conflict_do_nothing())
-        heads |= await _lock(session, missing)
+        heads |= dict.fromkeys(await _begin(session, missing, version=0, at=at), 0)
+        heads |= await _lock(session, [name for name in missing if name not in heads])
     return heads
 
 
-async def _lock(session: AsyncSession, names: Sequence[str]) -> dict[str, Head]:
-    query = select(streams).where(streams.c.id.in_(names)).order_by(streams.c.id).with_for_update()
-    found = (await session.execute(query)).mappings()
-    return {row["id"]: Head(row["version"], row["recorded_at"]) for row in found}
+async def append(session: AsyncSession, *appends: Append, at: datetime) -> datetime:
+    """Add events to streams, all or nothing, and give the time under which they are recorded.
 
-
-async def append(session: AsyncSession, heads: Mapping[str, Head], *appends: Append, at: datetime) -> datetime:
-    """Add events to streams that are locked, all or nothing, and give the time under which they are recorded.
-
-    That is ``at``, or the time of the last event of one of the streams where that is later. Raises ``ConflictError``.
+    That is ``at``, or the time of the last event of one of the streams where that is later. A stream that isn't there
+    begins. Raises ``ConflictError``.
     """
+    growth = {one.stream: len(one.events) for one in appends}
+    while not (grown := await _grow(session, growth, at)):
+        await _begin(session, sorted(growth), version=0, at=at)
+    rows = []
     for one in appends:
-        found = heads[one.stream].version
-        if one.expected is not None and one.expected != found:
-            raise ConflictError(f"{one.stream} is at version {found}, not {one.expected}")
-    at = max(at, *(heads[one.stream].recorded_at for one in appends))
-    rows = [row for one in appends for row in _rows(one, heads[one.stream].version, at)]
+        version, at = grown[one.stream]
+        before = version - len(one.events)
+        if one.expected is not None and one.expected != before:
+            raise ConflictError(f"{one.stream} is at version {before}, not {one.expected}")
+        rows += _rows(one, before, at)
     await session.execute(insert(events), rows)
-    grown = [{"stream": one.stream, "grown": heads[one.stream].version + len(one.events), "at": at} for one in appends]
-    change = update(streams).where(streams.c.id == bindparam("stream"))
-    connection = await session.connection()
-    await connection.execute(change.values(version=bindparam("grown"), recorded_at=bindparam("at")), grown)
     return at
+
+
+async def _begin(session: AsyncSession, names: Sequence[str], *, version: int, at: datetime) -> Collection[str]:
+    """Those of the streams that weren't there: they are now, and ours."""
+    dialect = session.get_bind().dialect.name
+    new = postgresql.insert(streams) if dialect == "postgresql" else sqlite.insert(streams)
+    rows = [{"id": name, "version": version, "recorded_at": at} for name in names]
+    begun = await session.scalars(new.values(rows).on_conflict_do_nothing().returning(streams.c.id))
+    return begun.all()
+
+
+async def _lock(session: AsyncSession, names: Sequence[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    query = select(streams).where(streams.c.id.in_(names)).order_by(streams.c.id).with_for_update()
+    return {row["id"]: row["version"] for row in (await session.execute(query)).mappings()}
+
+
+async def _grow(session: AsyncSession, growth: Mapping[str, int], at: datetime) -> dict[str, tuple[int, datetime]]:
+    """Make streams longer by so many events: their versions then, and their one time. Nothing unless all are there."""
+    names = sorted(growth)
+    head = select(streams.c.id, streams.c.recorded_at).where(streams.c.id.in_(names))
+    locked = head.order_by(streams.c.id).with_for_update().cte("locked")
+    found = select(func.count()).select_from(locked).scalar_subquery()
+    last = select(func.max(locked.c.recorded_at)).scalar_subquery()
+    longer = (
+        update(streams)
+        .where(streams.c.id.in_(names), found == len(names))
+        .values(
+            version=streams.c.version + case(dict(growth), value=streams.c.id),
+            recorded_at=case((last > at, last), else_=at),
+        )
+        .returning(streams.c.id, streams.c.version, streams.c.recorded_at)
+    )
+    return {name: (version, moment) for name, version, moment in await session.execute(longer)}
 
 
 async def load(
@@ -96,6 +125,11 @@ async def load(
         query = query.where(events.c.recorded_at <= until)
     if since is not None:
         query = query.where(events.c.recorded_at >= since)
+    return await chosen(session, query)
+
+
+async def chosen(session: AsyncSession, query: Select[Any]) -> list[Recorded]:
+    """Events that a query of their table finds."""
     return [_recorded(row) for row in (await session.execute(query)).mappings()]
 
 
