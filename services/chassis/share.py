@@ -7,6 +7,9 @@ kubelet keeps a file of it current in the pod, and this is read anew once a seco
 
 The stable revision takes what is left over: it isn't held back, so that no message waits for a canary that has died.
 Any other takes its share and not more; at weight 0 it touches nothing.
+
+A pod begins with 0, and is told what it has as soon as somebody sees it. Where nobody tells it anything for minutes
+there is no operator any more, nor a rollout: then it does its work rather than wait for ever.
 """
 
 import logging
@@ -24,6 +27,9 @@ _log = logging.getLogger(__name__)
 ANNOTATIONS: Final = Path("/etc/seatrial/pod/annotations")
 _LINE: Final = re.compile(r'seatrial\.dev/(role|weight|share|peers)="([^"]*)"')
 _READ_EVERY: Final = 1.0
+UNTOLD_SECONDS: Final = 180.0
+"""So long a pod waits to be told. The kubelet may take a minute and a half to show it; an operator that was killed is
+replaced within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Part:
     weight: float = 1.0
     share: float = 1.0
     peers: int = 1
+    told: bool = True
+    """Whether somebody has said so: what a pod begins with names no peers."""
 
     @classmethod
     def parse(cls, text: str) -> "Part":
@@ -44,7 +52,8 @@ class Part:
         told = dict(_LINE.findall(text))
         weight = _percent(told.get("weight", "100"))
         share = _percent(told["share"]) if "share" in told else weight
-        return cls(told.get("role", "stable"), weight, share, max(1, int(told.get("peers", "1"))))
+        begins = weight == 0 and "peers" not in told
+        return cls(told.get("role", "stable"), weight, share, max(1, int(told.get("peers", "1"))), told=not begins)
 
     @property
     def held_back(self) -> bool:
@@ -79,6 +88,7 @@ class Share:
         self._draw = draw
         self._part = Part()
         self._next_look = -math.inf
+        self._untold_since: float | None = None
 
     @property
     def part(self) -> Part:
@@ -109,6 +119,12 @@ class Share:
         except (OSError, ValueError) as error:
             _log.warning("the pod's share can't be read", extra={"file": str(self._path), "cause": str(error)})
             return
+        if part.told:
+            self._untold_since = math.inf
+        elif self._untold_since is None:
+            self._untold_since = self._clock()
+        elif self._clock() - self._untold_since >= UNTOLD_SECONDS:
+            part = Part(told=False)
         if part != self._part:
             _log.info("share of the work", extra=asdict(part))
         self._part = part

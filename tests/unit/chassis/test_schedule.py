@@ -73,7 +73,7 @@ def test_a_run_is_not_begun_while_one_lasts_and_is_finished_at_the_end() -> None
 
 def test_a_pod_without_a_share_does_nothing_and_a_canary_some(tmp_path: Path) -> None:
     idle, canary = tmp_path / "idle", tmp_path / "canary"
-    idle.write_text('seatrial.dev/role="kept"\nseatrial.dev/weight="0"\n')
+    idle.write_text('seatrial.dev/role="kept"\nseatrial.dev/weight="0"\nseatrial.dev/peers="1"\n')
     canary.write_text('seatrial.dev/role="canary"\nseatrial.dev/weight="20"\n')
     assert Bench(idle).sail(seconds=1000).ran_at == []
     assert 60 < len(Bench(canary).sail(seconds=5000).ran_at) < 150

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.share import Part, Ration, Share
+from chassis.share import UNTOLD_SECONDS, Part, Ration, Share
 
 
 def annotations(**told: object) -> str:
@@ -56,6 +56,31 @@ def test_a_change_is_seen_within_a_second_and_what_cannot_be_read_changes_nothin
     now += 1
     assert share.idle()
     assert not share.turn()
+
+
+def test_a_pod_that_nobody_tells_anything_does_its_work_in_the_end(tmp_path: Path) -> None:
+    now, file = 100.0, tmp_path / "annotations"
+    share = Share(file, clock=lambda: now)
+    file.write_text(annotations(role="kept", weight=0))
+    assert share.idle()
+    now += UNTOLD_SECONDS - 1
+    assert share.idle()
+    now += 1
+    assert (share.idle(), share.part.held_back, share.part.of_all) == (False, False, 1.0)
+    file.write_text(annotations(role="canary", weight=10, share=10, peers=1))  # an operator is back
+    now += 1
+    assert share.weight() == 0.1
+
+
+@pytest.mark.parametrize("role", ["canary", "kept"])
+def test_a_pod_that_was_told_to_touch_nothing_waits_as_long_as_it_takes(tmp_path: Path, role: str) -> None:
+    now, file = 100.0, tmp_path / "annotations"
+    share = Share(file, clock=lambda: now)
+    file.write_text(annotations(role=role, weight=0, share=0, peers=1))
+    assert share.idle()
+    file.write_text(annotations(role="kept", weight=0))  # as a file looks whose pod is about to go
+    now += 100 * UNTOLD_SECONDS
+    assert share.idle()
 
 
 def test_a_canary_takes_its_turn_as_often_as_its_weight_says(tmp_path: Path) -> None:
