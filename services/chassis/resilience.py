@@ -16,6 +16,7 @@ class Resilience(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._breakers: dict[str, Breaker] = {}
         self._bulkheads: dict[str, Bulkhead] = {}
+        self._elsewhere: dict[str, State] = {}
         registry.register(self)
 
     def breaker(self, name: str, policy: Policy | None = None) -> Breaker:
@@ -29,6 +30,13 @@ class Resilience(Collector):
         if name not in self._bulkheads:
             self._bulkheads[name] = Bulkhead(name, limit)
         return self._bulkheads[name]
+
+    def elsewhere(self, name: str, state: State | None) -> None:
+        """The state of a breaker that another process has, or that it isn't known."""
+        if state is None:
+            self._elsewhere.pop(name, None)
+        else:
+            self._elsewhere[name] = state
 
     def collect(self) -> Iterator[Metric]:
         """The numbers as they are now."""
@@ -44,6 +52,9 @@ class Resilience(Collector):
                 states.add_metric([name, state.value], float(breaker.state is state))
                 moves.add_metric([name, state.value], breaker.moves[state])
             refused.add_metric([name], breaker.refused)
+        for name, found in self._elsewhere.items():
+            for state in State:
+                states.add_metric([name, state.value], float(found is state))
         return iter((states, moves, refused))
 
     def _of_bulkheads(self) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from chassis.lifecycle import Lifecycle
+from chassis.platform import HOST
 from chassis.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -69,13 +70,14 @@ def run(app: ASGIApp, settings: Settings, lifecycle: Lifecycle) -> None:
         timeout_graceful_shutdown=round(settings.shutdown_drain),
     )
     listener = _listen(settings)
+    listeners = [listener, *([] if settings.platform_port is None else [_bound(HOST, settings.platform_port)])]
     port = listener.getsockname()[1]
     # What is loaded now stays: the collector needn't walk it again and again, which costs a traced request a fifth.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     _log.info("listening on port %d", port, extra={"port": port, "faults": settings.faults})
-    _Server(config, lifecycle).run(sockets=[listener])
+    _Server(config, lifecycle).run(sockets=listeners)
     if lifecycle.failed:
         sys.exit(1)
 
@@ -83,8 +85,12 @@ def run(app: ASGIApp, settings: Settings, lifecycle: Lifecycle) -> None:
 def _listen(settings: Settings) -> socket.socket:
     if settings.listen_fd is not None:
         return socket.socket(fileno=settings.listen_fd)
+    return _bound(settings.host, settings.port)
+
+
+def _bound(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+        return socket.create_server((host, port), backlog=_BACKLOG)
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        sys.exit(f"can't listen on {settings.host}:{settings.port}: {why}. Free the port, or choose another by PORT.")
+        sys.exit(f"can't listen on {host}:{port}: {why}. Free the port, or choose another by PORT or PLATFORM_PORT.")

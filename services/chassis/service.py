@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from chassis import endpoints, logs, problems, server
 from chassis.background import Background, Run, Until
-from chassis.breaker import Breaker, Policy
+from chassis.breaker import Breaker, Policy, State
 from chassis.bulkhead import Bulkhead
 from chassis.faults import FaultInjection
 from chassis.inbound import Inbound
@@ -32,6 +32,7 @@ from chassis.lifecycle import Lifecycle
 from chassis.message_metrics import MessageMetrics
 from chassis.metrics import Metrics
 from chassis.outbound import Guards, Upstream
+from chassis.platform import Door
 from chassis.problems import ProblemDetails
 from chassis.resilience import Resilience
 from chassis.schedule import Job, Schedule, ScheduleMetrics
@@ -128,6 +129,10 @@ class Service:
         """The circuit breaker of that name, as the settings want it unless a policy is given."""
         return self._resilience.breaker(name, policy or self._breaker_policy)
 
+    def breaker_elsewhere(self, name: str, state: State | None) -> None:
+        """Show a breaker that another process has among ours, until its state isn't known any more."""
+        self._resilience.elsewhere(name, state)
+
     def bulkhead(self, name: str, limit: int) -> Bulkhead:
         """The bulkhead of that name."""
         return self._resilience.bulkhead(name, limit)
@@ -210,13 +215,15 @@ class Service:
     def asgi(self) -> ASGIApp:
         """The service as an ASGI application, with nothing more to offer: routes are tried in their order."""
         self.offer(endpoints.platform(self._lifecycle, self._metrics))
-        return Inbound(
+        app = Inbound(
             self._api,
             settings=self._settings,
             lifecycle=self._lifecycle,
             metrics=self._metrics,
             telemetry=self._telemetry,
         )
+        port = self._settings.platform_port
+        return app if port is None else Door(app, port)
 
     def run(self) -> None:
         """Serve until the process is asked to end."""

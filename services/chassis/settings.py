@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535)
     listen_fd: int | None = Field(None, ge=3)
     """A socket that listens already, handed over by who started the process: used instead of host and port."""
+    platform_port: int | None = Field(None, ge=0, le=65535)
+    """Where probes and metrics are asked for, from everywhere, if the service itself listens on loopback."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     request_timeout: Duration = 15.0

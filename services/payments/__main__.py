@@ -1,6 +1,7 @@
 """Runs payments: ``python -m payments``. The one place that knows all parts but the ambassador's."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from chassis.service import Service
 from chassis.settings import Settings, load
 from payments import api, audit_api
 from payments.bank.client import Ambassador
+from payments.bank.watch import Watch
 from payments.books import Books
 from payments.charging import Charging
 from payments.choreography import CONSUMER, EVENT_TYPES, Choreography
@@ -38,6 +40,7 @@ def main() -> None:
     service = Service(settings, title="Payments", description="What customers owe and have paid.")
     database = service.database(settings.database_url, migrations="payments")
     bank = Ambassador(service.upstream("ambassador", settings.bank_url))
+    watch = Watch(bank, partial(service.breaker_elsewhere, "bank"), service.registry)
     screening = Screening(clock=now)
     books = Books(
         service.outbox(database),
@@ -48,6 +51,7 @@ def main() -> None:
     charging = Charging(database, books, screening, bank, patience=settings.charge_patience)
     choreography = Choreography(database, charging)
     service.consume(CONSUMER, [events.subject(kind) for kind in EVENT_TYPES], choreography.react)
+    service.background("ambassador watch", watch.run, until="end")
     Upkeep(database, books, service.registry).install(service, charging)
     service.offer(
         api.charges(charging, database),

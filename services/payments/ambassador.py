@@ -2,7 +2,7 @@
 
 It alone knows the bank: its address, its credentials, its format and its moods. The service asks it over loopback, in
 the service's own words, and gets an answer or a problem. So it can be replaced with the bank, and be upgraded, limited
-and watched on its own.
+and watched on its own: in a pod its probes have a port for themselves, ``PLATFORM_PORT``.
 """
 
 from typing import Annotated
@@ -10,11 +10,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field, SecretStr
 
+from chassis.breaker import Breaker
 from chassis.durations import Duration
 from chassis.problems import Problem
 from chassis.service import Service
 from chassis.settings import Settings, load
-from payments.bank.client import AnswerView, AskView
+from payments.bank.client import AnswerView, AskView, BreakerView
 from payments.bank.connection import Connection
 from payments.bank.messages import NoAnswerError
 from payments.domain.errors import PaymentError
@@ -35,7 +36,7 @@ class AmbassadorSettings(Settings):
     bank_connections: int = Field(16, ge=1, le=64)
 
 
-def router(bank: Connection) -> APIRouter:
+def router(bank: Connection, breaker: Breaker) -> APIRouter:
     """What the service can ask."""
     routes = APIRouter(tags=["bank"])
 
@@ -60,6 +61,11 @@ def router(bank: Connection) -> APIRouter:
         except (NoAnswerError, TimeoutError) as error:
             raise _silent(error) from error
 
+    @routes.get("/v1/breaker")
+    async def read_breaker() -> BreakerView:
+        """Tell how the breaker stands: the service shows it with its own metrics."""
+        return BreakerView(state=breaker.state)
+
     return routes
 
 
@@ -71,14 +77,15 @@ def main() -> None:
     """Compose and run."""
     settings = load(AmbassadorSettings)
     service = Service(settings, title="Bank ambassador", description="The way to the bank.")
+    breaker = service.breaker("bank")
     connection = Connection(
         service.upstream("bank", settings.bank_url, bulkhead=settings.bank_connections),
-        service.breaker("bank"),
+        breaker,
         credentials=f"{settings.bank_client}:{settings.bank_secret.get_secret_value()}",
         timeout=settings.bank_timeout,
         attempts=settings.bank_attempts,
     )
-    service.offer(router(connection))
+    service.offer(router(connection, breaker))
     service.run()
 
 

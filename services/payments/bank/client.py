@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, Field, TypeAdapter
 
+from chassis.breaker import State
 from chassis.outbound import Upstream
 from chassis.problems import Problem
 from payments.bank.messages import Answer, Ask, NoAnswerError, Verdict, Wish
@@ -46,6 +47,12 @@ class AnswerView(BaseModel):
     authorisation: str = ""
 
 
+class BreakerView(BaseModel):
+    """How the breaker on the way to the bank stands."""
+
+    state: State
+
+
 _STATEMENT: Final = TypeAdapter(list[AskView])
 
 
@@ -68,6 +75,14 @@ class Ambassador:
             raise NoAnswerError(f"the ambassador answered {response.status_code}: {response.text[:300]}")
         view = AnswerView.model_validate_json(response.content)
         return Answer(view.verdict, view.reason, view.authorisation)
+
+    async def breaker(self) -> State:
+        """How the breaker on the way to the bank stands. Raises ``NoAnswerError``."""
+        try:
+            told = await self._upstream.get_json("/v1/breaker")
+        except Problem as error:
+            raise NoAnswerError(error.detail) from error
+        return BreakerView.model_validate(told).state
 
     async def statement(self, *, after: str) -> list[Ask]:
         """What the bank has booked, by reference, behind one. Raises ``NoAnswerError``."""
