@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from seatrial.api.base import seconds
+from seatrial.api.lint import lint
 from seatrial.api.meshservice import MeshService
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +153,23 @@ def test_settings_of_a_service_reach_it() -> None:
     scaled = services("orders.autoscaling.max=5")["orders"]
     assert scaled.spec.autoscaling
     assert scaled.spec.autoscaling.max == 5
+
+
+def test_it_gives_no_reason_for_advice() -> None:
+    assert [str(problem) for problem in lint(rendered(), namespace="shop")] == []
+
+
+def test_the_ambassador_has_probes_at_the_port_that_it_opens_for_them() -> None:
+    [ambassador] = [
+        container
+        for container in services()["payments"].spec.pod_template.spec["containers"]
+        if container["name"] == "ambassador"
+    ]
+    [port] = [one["value"] for one in ambassador["env"] if one["name"] == "PLATFORM_PORT"]
+    probes = {name: ambassador[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")}
+    assert {probe["port"] for probe in probes.values()} == {int(port)}
+    assert probes["readiness"]["path"] == "/readyz"
+    assert probes["startup"]["path"] == probes["liveness"]["path"] == "/livez"
 
 
 @pytest.mark.parametrize("value", ["gatway.replicas=1", "orders.replicas=-1", "faults=maybe", "image.tag=a b"])

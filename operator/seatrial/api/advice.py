@@ -123,11 +123,12 @@ def _capacity(spec: MeshServiceSpec) -> Iterator[Problem]:
             "give spec.resources.requests.cpu",
         )
     least = spec.autoscaling.min if spec.autoscaling else spec.replicas
-    if spec.traffic.circuit_breaker is not None and least == 1:
+    breaker = spec.traffic.circuit_breaker
+    if breaker is not None and breaker.max_ejection_percent and least == 1:
         yield _advice(
             "spec.traffic.circuitBreaker",
             "never ejects a pod that is alone in its revision",
-            "run 2 replicas or more, or keep it for its connection limits",
+            "run 2 replicas or more, or say maxEjectionPercent: 0 and keep its limits",
         )
 
 

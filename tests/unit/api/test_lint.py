@@ -227,6 +227,7 @@ def test_what_is_hardly_meant_is_advised_and_never_refused(spec: dict[str, Any],
     "spec",
     [
         {},
+        {"replicas": 1, "traffic": {"circuitBreaker": {"maxConnections": 9, "maxEjectionPercent": 0}}},
         {"replicas": 1, "autoscaling": {"max": 5}, "resources": {"requests": {"cpu": "50m"}}},
         {"traffic": {"timeout": "0s", "retries": {"attempts": 10, "perTryTimeout": "9s"}}},
         {"traffic": {"timeout": "6s", "retries": {"attempts": 2, "perTryTimeout": "2s"}}},
