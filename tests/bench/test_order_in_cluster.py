@@ -1,4 +1,4 @@
-"""What an order takes in the cluster, from the intended click to the answer: at 20 and at 50 orders a second.
+"""What an order takes in the cluster, from the intended click to the answer: at 2, 20 and 50 orders a second.
 
 Through the ingress gateway and every sidecar on the way, both flows in turn, one order in ten taken back. The
 figures are printed with the machine's load; afterwards every rule about the shop holds, or it was no order.
@@ -17,7 +17,7 @@ SECONDS = 60.0
 WARM_UP = 10.0
 
 
-@pytest.mark.parametrize("rate", [20, 50])
+@pytest.mark.parametrize("rate", [2, 20, 50])
 def test_an_order(rate: int, kubectl: Kubectl) -> None:
     with open_load(rate=rate, duration=WARM_UP + SECONDS, journey="ordering", timeout=30) as load:
         seen = load.wait()

@@ -1,11 +1,14 @@
 """The order's way through the whole shop on the mesh: by request and by event, and through restarts."""
 
+import json
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from loadtests import open_load
+from support.helm import Release
 from support.kubectl import Kubectl
 from support.place import Place
 from support.shop import ORDERS, Shop
@@ -83,12 +86,40 @@ def test_what_is_cancelled_is_paid_back_and_put_back(shop: Shop) -> None:
     shop.holds(grace=0)  # money, goods and parcel are where they were, at once and for every order
 
 
+def test_a_person_decides_about_a_saga_that_does_not_come_to_its_end(shop: Shop) -> None:
+    with shop.carriers_hang():
+        order = shop.place(f"joe-{secrets.token_hex(4)}", saga="orchestrated")
+        eventually(lambda: _saga(shop, order)["currentStep"] == "ship", within=30, what=f"{order} waits for a carrier")
+        said = shop.seatrial(
+            "shop", "sagas", "resolve", order, "--action", "compensate", "--reason", "no carrier sails"
+        )
+        assert said.startswith(f"{order}: ")
+        eventually(lambda: shop.status(order) == "cancelled", within=60, what=f"{order} is cancelled")
+    assert shop.read(f"{ORDERS}/{order}")["reason"] == "no carrier sails"
+    assert not _sagas(shop, order), "nobody is asked about it any more"
+
+
+def test_an_upgrade_keeps_passwords_and_pods(shop: Shop) -> None:
+    def kept() -> dict[str, object]:
+        named = {one["metadata"]["name"]: one for kind in ("secret", "pod") for one in shop.kubectl.list(kind)}
+        return {
+            **{name: one["data"] for name, one in named.items() if name.endswith(("-database", "-credentials"))},
+            **{name: one["metadata"]["uid"] for name, one in named.items() if name in ("postgres-0", "nats-0")},
+        }
+
+    before = kept()
+    assert len(before) == 10  # six databases and who reads them all, the bank's credentials, two pods
+    Release.installed("shop").install()
+    assert kept() == before
+    assert shop.kubectl.exec(shop.pod("orders"), "python3", "-c", LOOK, "orders").strip() == "orders"
+
+
 @pytest.mark.parametrize(("server", "knock"), [("postgres", POSTGRES), ("nats", NATS)])
 def test_an_identity_that_is_not_named_gets_no_word_from(
     shop: Shop, shared: Place, server: str, knock: tuple[str, str, str]
 ) -> None:
     orders = shop.service("orders")
-    assert orders.kubectl.exec(_pod(shop, "orders"), "python3", "-c", KNOCK, server, *knock).strip() == "let in"
+    assert orders.kubectl.exec(shop.pod("orders"), "python3", "-c", KNOCK, server, *knock).strip() == "let in"
 
     calls = [{"service": name, "namespace": "shop"} for name in ("postgres", "nats")]
     # Another namespace's orders: the name alone is no identity.
@@ -100,7 +131,7 @@ def test_an_identity_that_is_not_named_gets_no_word_from(
 
 
 def test_a_service_reads_no_database_but_its_own(shop: Shop) -> None:
-    pod = _pod(shop, "orders")
+    pod = shop.pod("orders")
     assert shop.kubectl.exec(pod, "python3", "-c", LOOK, "orders").strip() == "orders"
     for another in ("payments", "inventory", "postgres"):
         assert shop.kubectl.exec(pod, "python3", "-c", LOOK, another).startswith("refused:"), another
@@ -122,6 +153,12 @@ def test_a_database_that_restarts_leaves_nothing_stuck(shop: Shop) -> None:
     # Who ordered meanwhile may have been refused; nobody has paid for nothing (`shop` looks when this ends).
 
 
-def _pod(shop: Shop, name: str) -> str:
-    service = shop.service(name)
-    return service.pod(service.status()["stableRevision"])
+def _sagas(shop: Shop, order: str) -> list[dict[str, Any]]:
+    listed = json.loads(shop.seatrial("shop", "sagas", "--status", "unended", "-o", "json"))
+    return [saga for saga in listed if saga["sagaId"] == order]
+
+
+def _saga(shop: Shop, order: str) -> dict[str, Any]:
+    found = _sagas(shop, order)
+    assert found, f"{order} has ended"
+    return found[0]

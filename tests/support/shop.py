@@ -1,6 +1,7 @@
 """The shop of the cluster, as its users and as those who look after it see it."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,16 @@ NAMESPACE = "shop"
 ORDERS = "/api/v1/orders"
 HARBOUR = {"name": "Ada", "street": "Kai 1", "postcode": "24103", "city": "Kiel", "country": "DE"}
 JSON = {"content-type": "application/json"}
+# Tells shipping, in its own pod, how all carriers are.
+CONDITIONS = """
+import json, sys, urllib.request
+def ask(method, path, body=None):
+    headers = {"content-type": "application/json"}
+    asked = urllib.request.Request("http://127.0.0.1:8080" + path, body and body.encode(), headers, method=method)
+    return json.load(urllib.request.urlopen(asked, timeout=10))
+for carrier in ask("GET", "/v1/carriers"):
+    ask("PUT", f"/v1/carriers/{carrier['name']}/conditions", sys.argv[1])
+"""
 
 
 @dataclass
@@ -54,6 +65,31 @@ class Shop:
     def service(self, name: str) -> Service:
         """One of its services."""
         return Service(self.kubectl, name, {})
+
+    def seatrial(self, *args: str) -> str:
+        """Run our command as who looks after the shop does; it must end well."""
+        argv = ["seatrial", *args, "-n", self.kubectl.namespace, "--context", CONTEXT]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 0, f"{' '.join(argv)} ended with {done.returncode}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def pod(self, name: str) -> str:
+        """A pod of the stable revision of one of its services."""
+        service = self.service(name)
+        return service.pod(service.status()["stableRevision"])
+
+    @contextmanager
+    def carriers_hang(self) -> Iterator[None]:
+        """No carrier answers, so no order gets past its shipment; afterwards they are well again."""
+        self._carriers(hang=True)
+        try:
+            yield
+        finally:
+            self._carriers(hang=False)
+
+    def _carriers(self, *, hang: bool) -> None:
+        told = json.dumps({"delay": "20ms", "failPercent": 0, "hang": hang})
+        self.kubectl.exec(self.pod("shipping"), "python3", "-c", CONDITIONS, told)
 
     def restart(self, pod: str) -> None:
         """Delete the pod of a data service, and wait until the next one serves."""
