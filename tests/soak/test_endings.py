@@ -9,12 +9,15 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
+from support.fixtures import release
 from support.helm import Release
 from support.operators import OPERATOR, Operators
 from support.place import Place
 from support.services import Service, attempt_of, carries, phase_of
 from support.traffic import go_on, nothing_lost
 from support.watching import Watch
+
+__all__ = ["release"]
 
 pytestmark = pytest.mark.skipif(os.environ.get("SOAK") == "cluster", reason="is about the cluster itself")
 
@@ -58,15 +61,6 @@ PHASES: Mapping[str, Callable[[Service, Watch], None]] = {
     "promoting": _promoting,
     "going back": _going_back,
 }
-
-
-@pytest.fixture
-def release(operators: Operators) -> Iterator[Release]:
-    """The release, put back as it was."""
-    before = Release.installed()
-    yield before
-    before.install()
-    operators.await_holder(within=90)
 
 
 @OPERATORS

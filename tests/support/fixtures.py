@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.helm import Release
 from support.kubectl import Kubectl
 from support.operators import Operators
 from support.place import Place, make_place, shop_image
@@ -44,3 +45,12 @@ def image(kubectl: Kubectl) -> str:
 def operators(kubectl: Kubectl) -> Operators:
     """Operator and janitor."""
     return Operators(kubectl)
+
+
+@pytest.fixture
+def release(operators: Operators) -> Iterator[Release]:
+    """Seatrial's release, put back as it was."""
+    before = Release.installed()
+    yield before
+    before.install()
+    operators.await_holder(within=90)

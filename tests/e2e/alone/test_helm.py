@@ -1,25 +1,17 @@
 """Seatrial upgraded, taken away and put back: services don't notice."""
 
-from collections.abc import Iterator
-
 import pytest
 
+from support.fixtures import release
 from support.helm import Release
 from support.operators import JANITOR, OPERATOR, Operators
 from support.place import Place
 from support.services import Service, uid_of
 from support.traffic import go_on, nothing_lost
 
+__all__ = ["release"]
+
 pytestmark = pytest.mark.last
-
-
-@pytest.fixture
-def release(operators: Operators) -> Iterator[Release]:
-    """The release, put back as it was."""
-    before = Release.installed()
-    yield before
-    before.install()
-    operators.await_holder(within=90)
 
 
 def test_the_chart_tests_itself(release: Release) -> None:
