@@ -75,6 +75,14 @@ def test_one_try_has_time_for_a_whole_call_behind_it(outer: str, inner: str) -> 
     assert seconds(per_try) > seconds(shop[inner].spec.traffic.timeout)
 
 
+@pytest.mark.parametrize("name", ["orders", "inventory"])
+def test_what_writes_is_not_asked_again_while_it_is_under_way(name: str) -> None:
+    [route] = services()[name].spec.traffic.routes
+    assert route.idempotent
+    assert route.retries
+    assert (route.retries.attempts, route.retries.per_try_timeout) == (1, None)
+
+
 def of_kind(kind: str, *values: str) -> dict[str, dict[str, Any]]:
     return {one["metadata"]["name"]: one for one in rendered(*values) if one["kind"] == kind}
 
