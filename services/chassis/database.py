@@ -41,6 +41,7 @@ IN_MEMORY: Final = "sqlite+aiosqlite://"
 _CONNECT_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 15.0
 _BUSY_SECONDS: Final = 5.0
+_GOODBYE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 1.0
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -162,8 +163,13 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Close its connections."""
-        await self.engine.dispose()
+        """Close its connections; one whose server doesn't say goodbye in a second is dropped."""
+        while True:
+            try:
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    return await self.engine.dispose()
+            except TimeoutError:
+                _log.warning("a connection to the database could not be closed, and was dropped")
 
 
 async def insert_if_absent(session: AsyncSession, table: Table, **values: Any) -> bool:  # noqa: ANN401 - any column

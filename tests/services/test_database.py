@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column, Integer, Table, Text, func, insert, select, text
+from sqlalchemy import Column, Integer, Table, Text, func, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from chassis import idempotency, inbox, outbox
 from chassis.database import IN_MEMORY, Database, DatabaseUnavailable, Json, Timestamp, insert_if_absent, metadata
 from chassis.local_data import DataServices, data_services
 from chassis.migrations import differences, migrate
+from support.silence import Silence, way_to
 
 APPS = Path(__file__).parent / "apps"
 THINGS = Table(
@@ -152,6 +154,34 @@ async def _killed_inside(database: Database, own: DataServices) -> None:
         await session.execute(text("SELECT 1"))
         own.postgres.kill()
         await session.execute(text("SELECT 1"))
+
+
+@asynccontextmanager
+async def on_a_way(data: DataServices) -> AsyncIterator[tuple[Database, Silence]]:
+    """A database with three connections open, on a way that can fall silent."""
+    async with way_to("127.0.0.1", data.postgres.port) as (silence, port):
+        url = make_url(data.database_url(f"silent_{uuid4().hex}")).set(port=port)
+        database = Database(url.render_as_string(hide_password=False), connections=3)
+        await asyncio.gather(*(database.check() for _ in range(3)))
+        yield database, silence
+
+
+async def test_a_database_that_falls_silent_is_unavailable(data: DataServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a machine does that is cut off: nobody says that the connection is over."""
+    monkeypatch.setattr("chassis.database._STATEMENT_SECONDS", 1.0)
+    async with on_a_way(data) as (database, silence):
+        silence.fall()
+        async with asyncio.timeout(20):
+            with pytest.raises(DatabaseUnavailable):
+                await database.check()
+            await database.close()
+
+
+async def test_connections_on_which_nobody_answers_keep_no_process_from_its_end(data: DataServices) -> None:
+    async with on_a_way(data) as (database, silence):
+        silence.fall()
+        async with asyncio.timeout(10):
+            await database.close()
 
 
 async def test_migrations_wait_for_a_database_that_is_not_there_yet(
