@@ -27,7 +27,7 @@ def ask(method, path, body=None):
     asked = urllib.request.Request("http://127.0.0.1:8080" + path, body and body.encode(), headers, method=method)
     return json.load(urllib.request.urlopen(asked, timeout=10))
 for carrier in ask("GET", "/v1/carriers"):
-    ask("PUT", f"/v1/carriers/{carrier['name']}/conditions", sys.argv[1])
+    ask("PUT", f"/v1/carriers/{carrier['carrier']}/conditions", sys.argv[1])
 """
 
 
