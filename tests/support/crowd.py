@@ -7,7 +7,7 @@ one thread with a loop of its own.
 import asyncio
 import threading
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -117,25 +117,20 @@ class Crowd:
         self.pilot = Pilot(self._proxies.values)
         self.kubelet = Kubelet(self._tell, self._aboard, self._ashore)
         await self.pilot.start()
-        watched: list[tuple[AsyncIterator[tuple[str, Any]], Callable[[str, Object], None]]] = [
+        watched: list[tuple[AsyncIterable[tuple[str, Any]], Callable[[str, Object], None]]] = [
             (self._watch(POD), self._pod),
             *((self._watch(kind), self.pilot.take) for kind in CONFIGURED),
         ]
         self._watching = [asyncio.create_task(_follow(*pair)) for pair in watched]
 
-    def _watch(self, kind: Kind) -> AsyncIterator[tuple[str, Any]]:
-        resource: Any = get_generic_resource(kind.api_version, kind.name)
-        watch: AsyncIterator[tuple[str, Any]] = self._client.watch(
-            resource, namespace="*", labels=OURS, on_error=on_error_retry
-        )
-        return watch
+    def _watch(self, kind: Kind) -> AsyncIterable[tuple[str, Any]]:
+        return self._client.watch(_resource(kind), namespace="*", labels={**OURS}, on_error=on_error_retry)
 
     async def _tell(self, pod: Object, status: Object) -> None:
-        resource: Any = get_generic_resource(POD.api_version, POD.name)
         meta = pod["metadata"]
         with suppress(ApiError):  # it may be gone meanwhile
             await self._client.patch(
-                resource.Status,
+                _resource(POD).Status,
                 meta["name"],
                 {"status": status},
                 namespace=meta["namespace"],
@@ -172,13 +167,19 @@ class Crowd:
         return Traffic(self._rate, self.pilot.weights(host), {2: self.fails.get(host, 0.0)}, self._ready[host])
 
 
+def _resource(kind: Kind) -> Any:
+    """What the client library calls it; the operator's own client made it known there."""
+    find: Callable[[str, str], Any] = get_generic_resource
+    return find(kind.api_version, kind.name)
+
+
 def _of(pod: Object) -> Aboard:
     meta = pod["metadata"]
     host = f"{meta['labels']['seatrial.dev/service']}.{meta['namespace']}.svc.cluster.local"
     return Aboard(f"{meta['name']}.{meta['namespace']}", host, int(meta["labels"]["seatrial.dev/revision"]))
 
 
-async def _follow(watch: AsyncIterator[tuple[str, Any]], take: Callable[[str, Object], None]) -> None:
+async def _follow(watch: AsyncIterable[tuple[str, Any]], take: Callable[[str, Object], None]) -> None:
     async for event, obj in watch:
         take(event, dict(obj))
 

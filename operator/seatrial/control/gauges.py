@@ -76,10 +76,13 @@ class Gauges:
         for gauge, values in _of_attempt(str(decision.canary), attempt).items():
             self._put(gauge, key, values)
         self._put(ENDED, key, self._ended(key, decision.statuses))
-        if attempt is None:
-            self._phases.pop(key, None)
+        phase = None if attempt is None else attempt.phase.value
+        if phase == self._phases.get(key):
+            return
+        if phase is None:
+            del self._phases[key]
         else:
-            self._phases[key] = attempt.phase.value
+            self._phases[key] = phase
         self._count()
 
     def forget(self, key: ServiceKey) -> None:
@@ -98,7 +101,10 @@ class Gauges:
         self._phases.clear()
 
     def _put(self, gauge: Gauge, key: ServiceKey, values: Values) -> None:
-        before = self._shown.pop((key, gauge), {})
+        before = self._shown.get((key, gauge), {})
+        if values == before:
+            return
+        self._shown.pop((key, gauge), None)
         for labels in before.keys() - values.keys():
             gauge.remove(key.namespace, key.name, *labels)
         for labels, value in values.items():

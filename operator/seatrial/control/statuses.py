@@ -1,5 +1,6 @@
 """Writes what was decided and found into statuses and Events, each only when it changed."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -43,9 +44,8 @@ class Teller:
             dumped = status.dump()
             if dumped != (raw.get("status") or {}):
                 await self._writer.status(key, _with_status(raw, dumped))
-        for event in decision.events:
-            raw = raws.get(event.revision) if event.revision is not None else None
-            await self._say(raw or sight.raw, event)
+        about = [(raws.get(e.revision) if e.revision is not None else None, e) for e in decision.events]
+        await asyncio.gather(*(self._say(raw or sight.raw, event) for raw, event in about))
 
     async def report(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
         """The MeshService's status."""

@@ -42,7 +42,7 @@ from seatrial.kube.reach import PodReach
 
 log = logging.getLogger(__name__)
 
-WORKERS = 24
+WORKERS = 64  # a pass waits for the API server most of its time, and no look for passes of other services
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
 LISTED_WITHIN = 10.0  # seconds after the first watch that began anew until the others did too

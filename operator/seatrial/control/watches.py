@@ -177,9 +177,23 @@ class Watches:
         return before != state
 
 
+class _NoEssence(kopf.DiffBaseStorage):
+    """Kopf copies each object whole at each event, to tell handlers of changes what changed. There are none."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return {}
+
+    def fetch(self, **_: object) -> kopf.BodyEssence:
+        return {}
+
+    def store(self, **_: object) -> None:
+        """Nothing is kept in an object."""
+
+
 def _settings(lease: str) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoEssence()
     settings.networking.error_backoffs = (0.5, 1, 2, 3, 5, 5, 5, 5)
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5

@@ -1,7 +1,8 @@
 """The one client of the Kubernetes API: plain dictionaries in and out, typed errors, a time limit on every call.
 
-The only module beside `reach` that knows the library underneath. Objects of ours are written by server-side apply under
-one field manager; `force` is for objects that are known to be ours, where it heals drift, and never for others.
+Beside `reach` and `transport` the only module that knows the library underneath. Objects of ours are written by
+server-side apply under one field manager; `force` is for objects that are known to be ours, where it heals drift, and
+never for others.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from yaml import YAMLError
 from seatrial.api.names import FIELD_MANAGER
 from seatrial.kube.errors import ApiFailure, NotFound, Unavailable, Unconfigured, failure
 from seatrial.kube.kinds import ALL, Kind, kind_of
+from seatrial.kube.transport import Transport
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -52,7 +54,9 @@ class Kube:
     def __init__(self, config: SingleConfig, *, timeout: float = CALL_TIMEOUT) -> None:
         self.config = config
         self._timeout = timeout
-        self._client: Any = AsyncClient(config, timeout=httpx2.Timeout(timeout), field_manager=FIELD_MANAGER)
+        self._client: Any = AsyncClient(
+            config, timeout=httpx2.Timeout(timeout), field_manager=FIELD_MANAGER, transport=Transport(config)
+        )
 
     async def close(self) -> None:
         """End the connections."""
