@@ -6,7 +6,9 @@ need: it comes last, on one worker, and nothing runs beside it.
 
 import fcntl
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -40,12 +42,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Wait with a test that runs alone until no other does, and with all others while it runs."""
-    _LOCK.parent.mkdir(exist_ok=True)
-    with _LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if _is_alone(item) else fcntl.LOCK_SH)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Share the cluster from a worker's first test to its last, but have it for oneself when one runs alone."""
+    fcntl.flock(_lock(), fcntl.LOCK_EX if _is_alone(item) else fcntl.LOCK_SH)
+    try:
         return (yield)
+    finally:
+        if nextitem is None:
+            fcntl.flock(_lock(), fcntl.LOCK_UN)
+
+
+@cache
+def _lock() -> IO[str]:
+    """Held in between, too: what the tests of a file share must not be taken away either."""
+    _LOCK.parent.mkdir(exist_ok=True)
+    return _LOCK.open("w")
 
 
 def _is_alone(item: pytest.Item) -> bool:
