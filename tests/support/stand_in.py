@@ -42,6 +42,8 @@ def stand_in(answer: Callable[[Asked], tuple[int, Any]]) -> Iterator[StandIn]:
             status, body = service.answer(asked)
             sent = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
+            if not isinstance(body, bytes):
+                self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)

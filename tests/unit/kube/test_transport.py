@@ -36,9 +36,10 @@ async def test_a_call_arrives_whole_and_so_does_its_answer() -> None:
 
 
 async def test_what_the_server_refuses_is_a_failure_of_its_kind() -> None:
-    with stand_in(lambda _: (409, {})) as server:
+    said = {"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": "too late"}
+    with stand_in(lambda _: (409, said)) as server:
         kube = Kube(to(server.url))
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="too late"):
             await kube.get(CONFIG_MAP, "one", "shop")
         await kube.close()
 
