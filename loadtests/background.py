@@ -32,7 +32,7 @@ from loadtests.served_by import HEADER as SERVED_BY
 
 __all__ = ["SERVED_BY", "LoadError", "OpenLoad", "open_load"]
 
-_BEGIN = 30.0  # seconds that a generator may take to be ready, on a machine that is busy with a cluster
+_BEGIN = 60.0  # seconds that a generator may take to be ready, on a machine that is busy with a cluster
 _ROOT = Path(__file__).parents[1]
 
 
