@@ -24,9 +24,7 @@ _NAMES = (
 _TCP_NAMES = (r"upstream_cx_(total|active|connect_fail|none_healthy|overflow|destroy_local_with_active_rq)",)
 _UPTIME = r"^server\.uptime$"
 
-_LINE = re.compile(
-    r"^envoy_(?:server_uptime(?:\{\})?|cluster_(?P<stat>\w+)\{(?P<labels>[^}]*)\}) (?P<value>\S+)$", re.MULTILINE
-)
+_SERIES = re.compile(r"envoy_(?:server_uptime(?:\{\})?|cluster_(?P<stat>\w+)\{(?P<labels>[^}]*)\})")
 _CLUSTER = re.compile(
     r'cluster_name="(?P<name>outbound\|[0-9]+\|r(?P<revision>[0-9]+)\|(?P<host>[^"|;]+)|inbound\|[0-9]+\|[^"|]*\|);?"'
 )
@@ -108,81 +106,87 @@ def read(
     something else by them.
     """
     uptime: float | None = None
-    clusters: dict[str, tuple[_Labels, Figures]] = {}
-    for stat, labels, value in _LINE.findall(text):
-        if not stat:
+    clusters: dict[str, tuple[_Slot, Figures]] = {}
+    slot_of = _slot_of_any if away else _slot
+    for line in text.splitlines():
+        series, _, value = line.rpartition(" ")
+        slot = slot_of(series)
+        if slot is None:
+            continue
+        if slot is _UP:
             uptime = float(value)
             continue
-        about = _read_labels_of_any(labels) if away else _read_labels(labels)
-        if about is not None:
-            known = clusters.get(about.cluster)
-            if known is None:
-                known = clusters[about.cluster] = about, Figures()
-            _add(known[1], stat, about, int(float(value)))
+        known = clusters.get(slot.cluster)
+        if known is None:
+            known = clusters[slot.cluster] = slot, Figures()
+        if slot.part:
+            part = getattr(known[1], slot.part)
+            part[slot.key] = part.get(slot.key, 0) + int(float(value))
     hosts: dict[str, dict[int, Figures]] = {}
-    for about, of in clusters.values():
+    for slot, of in clusters.values():
         if tcp or of.codes or any(_HTTP.fullmatch(name) for name in of.counts):
-            by_revision = hosts.setdefault(about.host, {})
-            known_of = by_revision.get(about.revision)
-            by_revision[about.revision] = of if known_of is None else known_of.plus(of)
+            by_revision = hosts.setdefault(slot.host, {})
+            known_of = by_revision.get(slot.revision)
+            by_revision[slot.revision] = of if known_of is None else known_of.plus(of)
     return hosts, uptime
 
 
-@dataclass(frozen=True)
-class _Labels:
-    """What the labels of a series say."""
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """Where the value of a series goes: a key in a part of the figures of a cluster. No part: it isn't counted."""
 
-    cluster: str
-    host: str
-    revision: int
-    code: int | None
-    bound: float | None
+    cluster: str = ""
+    host: str = ""
+    revision: int = OWN
+    part: str = ""
+    key: str | int | float = ""
+
+
+_UP = _Slot()
 
 
 @lru_cache(maxsize=65_536)
-def _read_labels(labels: str) -> _Labels | None:
-    """None where they aren't those of a cluster of ours. Each second the same ones come again."""
-    cluster = _CLUSTER.search(labels)
+def _slot(series: str) -> _Slot | None:
+    """None where it isn't one of a cluster of ours. Each second the same ones come again."""
+    found = _SERIES.fullmatch(series)
+    if found is None or not found["stat"]:
+        return _UP if found else None
+    cluster = _CLUSTER.search(found["labels"])
     if cluster is None:
         return None
-    return _labels(cluster["name"], cluster["host"] or HERE, int(cluster["revision"] or OWN), labels)
+    return _slot_in(cluster["name"], cluster["host"] or HERE, int(cluster["revision"] or OWN), found)
 
 
 @lru_cache(maxsize=65_536)
-def _read_labels_of_any(labels: str) -> _Labels | None:
+def _slot_of_any(series: str) -> _Slot | None:
     """The same of a cluster of whomever, which is a part of one figure."""
-    cluster = _ANY_CLUSTER.search(labels)
-    return None if cluster is None else _labels(cluster["name"], AWAY, OWN, labels)
+    found = _SERIES.fullmatch(series)
+    if found is None or not found["stat"]:
+        return _UP if found else None
+    cluster = _ANY_CLUSTER.search(found["labels"])
+    return None if cluster is None else _slot_in(cluster["name"], AWAY, OWN, found)
 
 
-def _labels(cluster: str, host: str, revision: int, labels: str) -> _Labels:
-    code, bound = _CODE.search(labels), _BOUND.search(labels)
-    return _Labels(
-        cluster=cluster,
-        host=host,
-        revision=revision,
-        code=int(code[1]) if code else None,
-        bound=float(bound[1]) if bound else None,
-    )
+def _slot_in(cluster: str, host: str, revision: int, series: re.Match[str]) -> _Slot:
+    part, key = _counted(series["stat"], series["labels"])
+    return _Slot(cluster, host, revision, part, key)
 
 
-def _add(of: Figures, stat: str, about: _Labels, value: int) -> None:
+def _counted(stat: str, labels: str) -> tuple[str, str | int | float]:
     """Of the two kinds of series in `upstream_rq`, by code and by class of codes, the first alone is summed."""
-    if about.bound is not None:
-        if stat == "upstream_rq_time_bucket":
-            of.within[about.bound] += value
-    elif stat in ("upstream_rq", "retry_upstream_rq"):
-        if about.code is not None:
-            codes = of.codes if stat == "upstream_rq" else of.retried
-            codes[about.code] += value
-    elif stat.startswith("grpc_"):
+    if bound := _BOUND.search(labels):
+        return ("within" if stat == "upstream_rq_time_bucket" else ""), float(bound[1])
+    if stat in ("upstream_rq", "retry_upstream_rq"):
+        code = _CODE.search(labels)
+        part = "codes" if stat == "upstream_rq" else "retried"
+        return (part, int(code[1])) if code else ("", "")
+    if stat.startswith("grpc_"):
         status = stat.removeprefix("grpc_")
-        if status.isdigit():
-            of.grpc[int(status)] += value
-    elif not stat.endswith("_sum"):
-        of.counts[stat] += value
+        return ("grpc", int(status)) if status.isdigit() else ("", "")
+    return ("" if stat.endswith("_sum") else "counts"), stat
 
 
+@lru_cache(maxsize=256)
 def _path(cluster: str, *, tcp: bool) -> str:
     names = "|".join(_TCP_NAMES if tcp else _NAMES)
     pattern = rf"^cluster\.{cluster};?\.({names})$|{_UPTIME}"
