@@ -5,7 +5,7 @@ at all. What it can't do is outlive its process, or be shared with another one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -173,11 +173,11 @@ class MemoryStorage:
                     self.tables.works[key] = claimed[-1]
         return claimed
 
-    async def renew(self, lease: Lease) -> None:
-        """Prolong all leases of a driver."""
+    async def renew(self, lease: Lease, order_ids: Collection[str]) -> None:
+        """Prolong the leases that a driver has of these sagas."""
         async with self._turn:
             for key, work in self.tables.works.items():
-                if work.lease is not None and work.lease.driver == lease.driver:
+                if key in order_ids and work.lease is not None and work.lease.driver == lease.driver:
                     self.tables.works[key] = replace(work, lease=lease)
 
     async def forget(self, before: datetime) -> int:

@@ -4,7 +4,7 @@ A change is an UPDATE that names the version it was decided on: when that isn't 
 unit ends with ``StaleError``. Nothing is locked while somebody thinks.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -179,9 +179,9 @@ class SqlStorage:
             await session.execute(taken.values(version=SAGAS.c.version + 1, **_lease_row(lease)))
             return [_work_of(row) for row in (await session.execute(_BOTH.where(SAGAS.c.id.in_(ids)))).mappings()]
 
-    async def renew(self, lease: Lease) -> None:
-        """Prolong all leases of a driver."""
-        held = update(SAGAS).where(SAGAS.c.driver == lease.driver)
+    async def renew(self, lease: Lease, order_ids: Collection[str]) -> None:
+        """Prolong the leases that a driver has of these sagas."""
+        held = update(SAGAS).where(SAGAS.c.driver == lease.driver, SAGAS.c.id.in_(order_ids))
         async with self._database.transaction() as session:
             await session.execute(held.values(driven_until=lease.until))
 

@@ -70,6 +70,7 @@ class Coordinator:
         self._errands = errands
         self._clock = clock
         self._driver = driver
+        self._waiting: set[str] = set()
         self._driving: set[str] = set()
         self.policy = policy
 
@@ -83,6 +84,7 @@ class Coordinator:
         Where this process is at it already, that goes on with whatever has changed meanwhile.
         """
         order_id = work.order.id
+        self._waiting.discard(order_id)
         if order_id in self._driving:
             return work
         self._driving.add(order_id)
@@ -161,12 +163,14 @@ class Coordinator:
             return await unit.first_time(message_id)
 
     async def stay(self) -> None:
-        """Tell that this process is alive: it keeps what it drives."""
-        await self._storage.renew(self.lease())
+        """Tell that this process is alive: it keeps what it drives or will, and nothing that it has failed at."""
+        if held := self._waiting | self._driving:
+            await self._storage.renew(self.lease(), held)
 
     def go_on(self, work: Work) -> None:
         """Drive a saga beside whatever else happens, if it is ours."""
         if self._ours(work):
+            self._waiting.add(work.order.id)
             self._errands.start(self.drive(work), correlation=work.saga.trail.get("correlation", work.order.id))
 
     def _ours(self, work: Work) -> bool:

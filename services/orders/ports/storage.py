@@ -5,7 +5,7 @@ or the message that caused it. All of it is stored, or none. Rows have versions:
 ends with ``StaleError``, and whoever began it reads again and decides again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,8 +120,8 @@ class Storage(Protocol):
     async def claim(self, lease: Lease, *, now: datetime, limit: int) -> Sequence[Work]:
         """Take over sagas of which something is due and that nobody drives: nobody else gets them."""
 
-    async def renew(self, lease: Lease) -> None:
-        """Prolong all leases of a driver."""
+    async def renew(self, lease: Lease, order_ids: Collection[str]) -> None:
+        """Prolong the leases that a driver has of these sagas."""
 
     async def forget(self, before: datetime) -> int:
         """Forget messages and idempotency keys that came before a moment, and give how many."""

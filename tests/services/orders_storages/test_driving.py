@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from orders.application.coordinator import LEASE
 from orders.domain.order import Status
 from support.ordering import (
@@ -67,6 +69,23 @@ async def test_a_process_that_stays_alive_keeps_what_it_drives(
     paid.set()
     await pod.errands.all()
     assert shop.calls == ["reserve", "charge"]
+
+
+async def test_a_saga_whose_driving_broke_off_is_taken_up_again_though_its_process_lives_on(
+    ground: Ground, shop: Shop, clock: Clock
+) -> None:
+    pod = Pod(ground, shop, clock)
+    shop.says["charge"] = ConnectionResetError("the database is gone")
+    with pytest.raises(ConnectionResetError):
+        await pod.ordering.place(ROPES, key=None, trail=CLICK)
+    shop.says.clear()
+    [order] = await pod.ordering.orders_of("ada", limit=1)
+    for _ in range(5):
+        clock.forward(LEASE.total_seconds() * 0.6)
+        await pod.coordinator.stay()
+    assert await pod.look() == 1
+    assert shop.calls == ["reserve", "charge", "charge"]
+    assert await state(pod, order) == ("pending", "running")
 
 
 async def test_one_that_was_taken_for_dead_does_no_harm_when_it_wakes(
