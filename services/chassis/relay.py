@@ -169,10 +169,12 @@ class Relay:
             _log.warning("events wait in the outbox", extra={"cause": repr(error.__cause__ or error)})
             return backoff.next()
         backoff.reset()
-        if not published:
+        if not self._share.part.held_back:
+            return 0.0 if published == _BATCH else _LOOK_SECONDS  # what came since has woken us
+        if not published or self._share.idle():
             return _LOOK_SECONDS
         # A canary publishes in its share of the time; what it leaves others find.
-        weight = self._share.weight() if self._share.part.held_back else 1.0
+        weight = self._share.weight()
         return (time.monotonic() - started) * (1 - weight) / weight
 
     async def _sleep(self, seconds: float) -> None:

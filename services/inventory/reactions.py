@@ -22,6 +22,7 @@ from inventory.stockroom import Stockroom, UnknownReservationError, done
 _log = logging.getLogger(__name__)
 
 CONSUMER: Final = "reservations"
+_CHOREOGRAPHED: Final = "choreographed"
 
 Reaction = Callable[[AsyncSession, Envelope], Awaitable[object]]
 
@@ -51,6 +52,8 @@ class Reactions:
 
     async def react(self, envelope: Envelope) -> None:
         """React to an event, unless that was done before."""
+        if envelope.event_type == "OrderPlaced" and envelope.payload["saga"] != _CHOREOGRAPHED:
+            return  # orders asks for what it wants
 
         async def once(session: AsyncSession) -> None:
             if await self._inbox.first_time(session, envelope, CONSUMER):
@@ -61,8 +64,6 @@ class Reactions:
     async def _placed(self, session: AsyncSession, envelope: Envelope) -> None:
         """In the choreographed flow nobody asks for a reservation: the order itself is the request."""
         claim = orders_language.claim(envelope.payload)
-        if claim.flow != "choreographed":
-            return
         try:
             await self._stockroom.reserve(session, claim, cause=envelope)
         except (ShortError, MoveRefusedError) as refusal:
@@ -88,7 +89,7 @@ class Reactions:
 
         async def react(session: AsyncSession, envelope: Envelope) -> None:
             order_id = envelope.payload["orderId"]
-            if await self._stockroom.flow_of(session, order_id) == "choreographed":
+            if await self._stockroom.flow_of(session, order_id) == _CHOREOGRAPHED:
                 await self._release(session, envelope, reason)
 
         return react
