@@ -159,8 +159,9 @@ class Caller:
             if fell or not known:
                 tallies[revision] = self._begin(revision, figures, when)
             else:
-                track = self._tracks.setdefault(revision, _Track())
-                tallies[revision] = track.take(self._read(figures, earlier), when, self._slower_than)
+                if revision not in self._tracks:
+                    self._tracks[revision] = _Track()
+                tallies[revision] = self._tracks[revision].take(self._read(figures, earlier), when, self._slower_than)
         self._page, self._when = page, when
         return Change(tallies, suspect)
 

@@ -37,15 +37,22 @@ HERE, OWN = "", 0  # stand for host and revision where a pod's own proxy tells w
 AWAY = "*"  # stands for the host where it tells what its pod asked of all others together; the revision is `OWN`
 
 
+class Counts(Counter[Key]):
+    """A Counter of what is counted already: it would go through it all, and hundreds are made each second."""
+
+    def __init__(self, counts: Mapping[Key, int] | None = None) -> None:
+        dict.__init__(self, counts or {})
+
+
 @dataclass
 class Figures:
     """Of one proxy towards one revision, over all ports: counts since the proxy began, and gauges."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    codes: Counter[int] = field(default_factory=Counter)  # of the answers that the callers got
-    retried: Counter[int] = field(default_factory=Counter)  # of answers after which Envoy tried again
-    grpc: Counter[int] = field(default_factory=Counter)  # statuses
-    within: Counter[float] = field(default_factory=Counter)  # requests that took at most so many milliseconds
+    counts: Counter[str] = field(default_factory=Counts)
+    codes: Counter[int] = field(default_factory=Counts)  # of the answers that the callers got
+    retried: Counter[int] = field(default_factory=Counts)  # of answers after which Envoy tried again
+    grpc: Counter[int] = field(default_factory=Counts)  # statuses
+    within: Counter[float] = field(default_factory=Counts)  # requests that took at most so many milliseconds
 
     def plus(self, other: "Figures") -> "Figures":
         """Of both."""
@@ -194,4 +201,4 @@ def _path(cluster: str, *, tcp: bool) -> str:
 
 
 def _difference(now: Counter[Key], then: Counter[Key]) -> Counter[Key]:
-    return Counter({key: count - then[key] for key, count in now.items()})
+    return Counts({key: count - then[key] for key, count in now.items()})
