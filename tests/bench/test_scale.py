@@ -6,13 +6,14 @@ printed, with the machine. What is asserted is that each rollout ended as its ev
 `SCALE=30:10` takes other numbers of services and rollouts.
 """
 
+import json
 import os
 import secrets
 import statistics
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -28,9 +29,10 @@ from support.waiting import eventually
 
 SERVICES, ROLLOUTS = (int(number) for number in os.environ.get("SCALE", "300:100").split(":"))
 NAMESPACE_OF = 50  # services in each
-RATE = 50.0  # requests a second of each service
+RATE = 20.0  # requests a second of each service: a rollout takes two minutes
 BAD, FAILS = 10, 0.3  # of so many rollouts one fails such a share of its requests
 IN_TIME = (0.8, 1.2)  # seconds from look to look
+LOOK_EVERY = 3.0  # seconds: to tell all metrics takes the operator time too
 AT_REST = 20.0
 DEPLOYED_WITHIN, ROLLED_OUT_WITHIN, GONE_WITHIN = 600.0, 400.0, 300.0
 MEBIBYTE = 2**20
@@ -38,14 +40,14 @@ MEBIBYTE = 2**20
 
 @dataclass
 class Course:
-    """What was seen while rollouts were under way: one entry a second."""
+    """What was seen while rollouts were under way: one entry a look."""
 
     active: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
 
     def take(self, figures: Figures) -> None:
-        """One more second."""
+        """One more."""
         self.active.append(figures.total("seatrial_rollouts"))
         self.memory.append(figures.memory)
         self.load.append(os.getloadavg()[0])
@@ -96,11 +98,11 @@ def deploy(operator: Afloat, everyone: list[Member]) -> None:
     before, begun = operator.figures(), time.monotonic()
     apply(everyone, "one")
     applied = time.monotonic() - begun
-    names = sorted({member.namespace for member in everyone})
+    names = {member.namespace for member in everyone}
     eventually(
         lambda: sum(stable(service) == 1 for service in listed("ms", names)) == len(everyone),
         within=DEPLOYED_WITHIN,
-        every=3,
+        every=4,
         what="all serve",
     )
     took, after = time.monotonic() - begun, operator.figures().since(before)
@@ -133,7 +135,7 @@ def roll_out(operator: Afloat, crowd: Crowd, chosen: list[Member]) -> None:
         began = max(course.active) > len(chosen) / 2
         return began and not course.active[-1]
 
-    eventually(over, within=ROLLED_OUT_WITHIN, every=1, what="all have ended")
+    eventually(over, within=ROLLED_OUT_WITHIN, every=LOOK_EVERY, what="all have ended")
     took, after = time.monotonic() - begun, operator.figures().since(before)
     looks = after.spread("seatrial_look_interval_seconds", source="proxies")
     print(
@@ -193,12 +195,13 @@ def apply(some: list[Member], release: str) -> None:
     Kubectl(timeout=180).apply(*(member.manifest(release) for member in some))
 
 
-def listed(kind: str, names: list[str]) -> list[Object]:
+def listed(kind: str, names: Collection[str]) -> list[Object]:
     """All objects of a kind in the namespaces."""
-    return [obj for name in names for obj in Kubectl(name).list(kind)]
+    answer: Object = json.loads(Kubectl()("get", kind, "--all-namespaces", "-o", "json"))
+    return [obj for obj in answer["items"] if obj["metadata"]["namespace"] in names]
 
 
-def revisions(names: list[str], number: int) -> list[Object]:
+def revisions(names: Collection[str], number: int) -> list[Object]:
     """Revisions of that number."""
     return [revision for revision in listed("rev", names) if revision["spec"]["number"] == number]
 

@@ -17,6 +17,7 @@ from lightkube import ApiError, AsyncClient
 from lightkube.generic_resource import get_generic_resource
 from lightkube.types import PatchType, on_error_retry
 
+from seatrial.api.names import INGRESS_SELECTOR
 from seatrial.kube.client import configuration
 from seatrial.kube.kinds import AUTHORIZATION_POLICY, DESTINATION_RULE, POD, SIDECAR, VIRTUAL_SERVICE, Kind
 from support.kubectl import CONTEXT, Kubectl, Object
@@ -119,12 +120,13 @@ class Crowd:
         await self.pilot.start()
         watched: list[tuple[AsyncIterable[tuple[str, Any]], Callable[[str, Object], None]]] = [
             (self._watch(POD), self._pod),
+            (self._watch(POD, INGRESS_SELECTOR), self._connected),
             *((self._watch(kind), self.pilot.take) for kind in CONFIGURED),
         ]
         self._watching = [asyncio.create_task(_follow(*pair)) for pair in watched]
 
-    def _watch(self, kind: Kind) -> AsyncIterable[tuple[str, Any]]:
-        return self._client.watch(_resource(kind), namespace="*", labels={**OURS}, on_error=on_error_retry)
+    def _watch(self, kind: Kind, labels: Mapping[str, str] = OURS) -> AsyncIterable[tuple[str, Any]]:
+        return self._client.watch(_resource(kind), namespace="*", labels={**labels}, on_error=on_error_retry)
 
     async def _tell(self, pod: Object, status: Object) -> None:
         meta = pod["metadata"]
@@ -146,12 +148,15 @@ class Crowd:
         await self._client.close()
 
     def _pod(self, event: str, pod: Object) -> None:
+        self._connected(event, pod)
+        self.kubelet.take(event, pod)
+
+    def _connected(self, event: str, pod: Object) -> None:
         meta = pod["metadata"]
         if event == "DELETED":
             self._proxies.pop(meta["uid"], None)
         else:
             self._proxies[meta["uid"]] = f"{meta['name']}.{meta['namespace']}"
-        self.kubelet.take(event, pod)
 
     async def _aboard(self, ip: str, pod: Object) -> None:
         aboard = _of(pod)
