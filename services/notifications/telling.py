@@ -75,6 +75,8 @@ class Telling:
 
     async def _note_occasion(self, session: AsyncSession, envelope: Envelope, happened: Occasion) -> None:
         known = await store.journey(session, happened.order)
+        if happened.stage == known.stage:
+            return  # said once more, by another event
         superseded = happened.stage < known.stage and happened.kind != RECEIPT
         if happened.stage > known.stage:
             await store.change_journey(session, happened.order, stage=happened.stage)

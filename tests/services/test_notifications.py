@@ -129,6 +129,17 @@ def test_news_that_something_newer_has_overtaken_is_not_told_and_a_receipt_is(
     )
 
 
+@pytest.mark.usefixtures("notifications")
+def test_what_orders_says_again_is_told_once(channel: Provider, data: DataServices, customer: str) -> None:
+    """It says a cancellation again, as another event, while somebody hasn't done his part of it."""
+    order = new_id()
+    for _ in range(3):
+        publish(data.broker_url, [about("OrderCancelled", order, customer, reason="Nothing was heard.")])
+    publish(data.broker_url, [placed(order, customer)])
+    await_told(channel, customer, 2)
+    always(lambda: len(channel.to(customer)) == 2, lasting=0.5)
+
+
 def test_a_mail_about_a_parcel_names_its_code_without_asking_anybody(
     notifications: httpx.Client, channel: Provider, data: DataServices, customer: str
 ) -> None:
