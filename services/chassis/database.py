@@ -43,6 +43,8 @@ _STATEMENT_SECONDS: Final = 15.0
 _BUSY_SECONDS: Final = 5.0
 _GOODBYE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 1.0
+_WARM: Final = 4
+"""Connections that are there from the start: to make one takes a dozen round trips."""
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -112,6 +114,7 @@ class Database:
         connections: int = 8,
     ) -> None:
         self._migrations = migrations
+        self._connections = connections
         raw = url.get_secret_value() if isinstance(url, SecretStr) else url or IN_MEMORY
         self.url = make_url(raw)
         if self.url.drivername == "postgresql+asyncpg":
@@ -143,7 +146,10 @@ class Database:
             raise DatabaseUnavailable from error
 
     async def open(self) -> None:
-        """Wait until it answers. On SQLite run the migrations: who runs a service alone has no other step for it."""
+        """Wait until it answers, and have some connections before the first request needs them.
+
+        On SQLite run the migrations: who runs a service alone has no other step for it.
+        """
         if self.dialect == "sqlite" and self._migrations is not None:
             from chassis.migrations import migrate  # noqa: PLC0415 - Alembic is only for those who migrate
 
@@ -151,6 +157,8 @@ class Database:
         while True:
             try:
                 await self.check()
+                if self.dialect == "postgresql":
+                    await asyncio.gather(*(self.check() for _ in range(min(_WARM, self._connections))))
             except DatabaseUnavailable as error:
                 _log.warning("waiting for the database", extra={"cause": repr(error.__cause__)})
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -203,6 +211,7 @@ def _postgres(url: str, application: str, connections: int) -> AsyncEngine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=_BUSY_SECONDS,
+        pool_use_lifo=True,  # the connection that was used last has its statements prepared
         connect_args={
             "timeout": _CONNECT_SECONDS,
             "command_timeout": _STATEMENT_SECONDS,

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Column, Integer, Table, Text, func, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.pool import QueuePool
 
 from chassis import idempotency, inbox, outbox
 from chassis.database import IN_MEMORY, Database, DatabaseUnavailable, Json, Timestamp, insert_if_absent, metadata
@@ -69,6 +70,19 @@ async def test_a_block_that_is_cut_off_leaves_nothing_and_blocks_nobody(database
     holding.cancel()
     await asyncio.wait([holding])
     assert await count(database) == 0
+
+
+async def test_connections_are_there_before_they_are_needed_and_the_last_used_comes_first(data: DataServices) -> None:
+    database = Database(data.database_url("warm"), connections=6)
+    await database.open()
+    assert isinstance(database.engine.pool, QueuePool)
+    assert database.engine.pool.checkedin() == 4
+    used = set()
+    for _ in range(8):
+        async with database.transaction() as session:
+            used.add(await session.scalar(text("SELECT pg_backend_pid()")))
+    assert len(used) == 1
+    await database.close()
 
 
 async def test_of_equal_rows_one_is_inserted_however_many_try_at_once(database: Database) -> None:
