@@ -112,9 +112,8 @@ class _Document:
             for operations in document.get("paths", {}).values():
                 for operation in operations.values():
                     for status, response in operation["responses"].items():
-                        content = response.get("content", {})
-                        if status >= "400" and "application/json" in content:
-                            content[MEDIA_TYPE] = content.pop("application/json")
+                        if status >= "400" and (content := response.get("content")):
+                            response["content"] = dict.fromkeys([MEDIA_TYPE], *content.values())
             self._document = document
         return self._document
 

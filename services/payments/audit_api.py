@@ -71,7 +71,15 @@ def fraud_rules(database: Database, screening: Screening) -> APIRouter:
             async with database.transaction() as session:
                 return _view(await screening.load(session, source))
         except RuleError as error:
-            wrong = {"line": error.at.line, "column": error.at.column, "remedy": error.message}
+            line, column = error.at.line, error.at.column
+            wrong = {
+                "field": f"line {line}, column {column}",
+                "location": "body",
+                "value": "".join(source.split("\n")[line - 1 : line]),
+                "remedy": error.message,
+                "line": line,
+                "column": column,
+            }
             raise Problem(422, f"{error}.", kind="bad-rules", title="Bad rules", errors=[wrong]) from error
         except IntegrityError as error:
             detail = "Somebody else has loaded rules at the same moment. Look at them, then load yours again."

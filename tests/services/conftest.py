@@ -30,7 +30,7 @@ def database_url(data: DataServices, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def processes(data: DataServices) -> Iterator[Shop]:
-    """The whole shop, for tests that change nothing about it."""
+    """The whole shop, for tests that change nothing in it on which others build."""
     with shop(quiet=True, data=data) as running:
         yield running
 

@@ -136,7 +136,14 @@ class TestRefusals:
         assert [counter.charge(counter.new_order(), customer=customer).status_code for _ in range(3)] == [201, 201, 402]
         wrong = load("rule a: allow when first_charge\nrule b: deny when amount > 5")
         assert wrong.json()["errors"] == [
-            {"line": 2, "column": 28, "remedy": "this is a number, and an amount is needed here"}
+            {
+                "field": "line 2, column 28",
+                "location": "body",
+                "value": "rule b: deny when amount > 5",
+                "remedy": "this is a number, and an amount is needed here",
+                "line": 2,
+                "column": 28,
+            }
         ]
         assert counter.charge(order := counter.new_order(), customer=customer).status_code == 402, "hasty is in force"
         assert not counter.booked(order)
