@@ -140,8 +140,10 @@ class Watches:
         for key in keys_of(obj):
             self._add(key)
         meta = obj["metadata"]
-        if obj["kind"] in _SHOWN_TO_HOSTS and self._changed(meta["uid"], meta.get("ownerReferences"), gone=gone):
-            self._add(HostsKey(meta["namespace"]))  # whose it is concerns them, and never its weights
+        if obj["kind"] in _SHOWN_TO_HOSTS:
+            owners = tuple(owner["uid"] for owner in meta.get("ownerReferences") or ())
+            if self._changed(meta["uid"], owners, gone=gone):  # whose it is concerns them, and never its weights
+                self._add(HostsKey(meta["namespace"]))
 
     def _noticed_service(self, obj: Object, gone: bool) -> None:  # noqa: FBT001 # likewise
         meta = obj["metadata"]
