@@ -21,7 +21,7 @@ def added() -> list[Key]:
 @pytest.fixture
 def watches(added: list[Key]) -> Watches:
     """Those of a process that nobody told anything yet."""
-    return Watches(lease="seatrial", login=lambda: Credentials("http://127.0.0.1:9"), add=added.append, beat=lambda: None)
+    return Watches(lease="seatrial", login=lambda: Credentials(""), add=added.append, beat=lambda: None)
 
 
 def route(weight: int, *owners: str) -> dict[str, Any]:
