@@ -23,6 +23,7 @@ from typing import IO, Final
 from chassis.ports import LOOPBACK, listen
 
 _START_SECONDS: Final = 30.0
+_RUN_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.02
 _NOBODY: Final = 65534
 """Who runs Postgres, which refuses to be root's, where everything else here is root's."""
@@ -135,12 +136,13 @@ class Postgres(Server):
 
     def _serves(self) -> bool:
         ready = [str(self._programs / "pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port)]
-        return subprocess.run(ready, check=False).returncode == 0
+        return subprocess.run(ready, check=False, timeout=_START_SECONDS).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
             [str(self._programs / program), *arguments],
             check=False,
+            timeout=_RUN_SECONDS,
             capture_output=True,
             text=True,
             env={**os.environ, "PGPASSWORD": self._password},
