@@ -54,7 +54,8 @@ class Telemetry:
                 "service.instance.id": settings.pod,
             }
         )
-        if settings.otlp_endpoint is None:
+        self._exports = settings.otlp_endpoint is not None
+        if not self._exports:
             self._provider = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_OFF))
         else:
             # Heavy to import (protobuf, requests), and most pods of a test cluster have no collector.
@@ -95,7 +96,9 @@ class Telemetry:
         HTTPXClientInstrumentor.instrument_client(client, tracer_provider=self._provider)
 
     def instrument_database(self, engine: "AsyncEngine") -> None:
-        """Give statements of an engine their spans."""
+        """Give statements of an engine their spans, if spans go anywhere: those of a statement travel with no call."""
+        if not self._exports:
+            return
         from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor  # noqa: PLC0415 - only where there is one
 
         # Its declared range ends below SQLAlchemy 2.1; the events that it listens to are the same there.
