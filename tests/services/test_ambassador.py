@@ -1,11 +1,14 @@
 """The ambassador as others see it: the kubelet by a door of its own, and payments, which shows how it stands."""
 
+from typing import Any
+
 import httpx
 import pytest
 
 from chassis.local import Process
 from chassis.process import listen, url_of
 from support.processes import Start
+from support.stand_in import stand_in
 from support.waiting import eventually
 
 SECRET = "known-to-both-of-them"  # noqa: S105 - of no bank at all
@@ -55,3 +58,11 @@ def test_payments_shows_how_its_ambassador_stands(start: Start, nobody: str) -> 
     beside.kill()
     shows(payments, "payments_ambassador_up 0.0")
     assert not any('breaker="bank"' in line for line in metrics(payments)), "what isn't known isn't shown"
+
+
+@pytest.mark.parametrize("answer", [(200, {"state": "sideways"}), (200, b"?"), (404, {"detail": "unknown"})])
+def test_an_ambassador_that_talks_nonsense_is_one_that_does_not_answer(start: Start, answer: tuple[int, Any]) -> None:
+    with stand_in(lambda _: answer) as beside:
+        payments = start("payments", BANK_URL=beside.url)
+        eventually(lambda: len(beside.asked) > 1, within=30, what="it is asked again")
+        assert "payments_ambassador_up 0.0" in metrics(payments)

@@ -5,7 +5,7 @@ How often the bank itself is asked, how long, with which credentials and whether
 
 from typing import Final
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from chassis.breaker import State
 from chassis.outbound import Upstream
@@ -80,9 +80,11 @@ class Ambassador:
         """How the breaker on the way to the bank stands. Raises ``NoAnswerError``."""
         try:
             told = await self._upstream.get_json("/v1/breaker")
+            return BreakerView.model_validate(told).state
         except Problem as error:
             raise NoAnswerError(error.detail) from error
-        return BreakerView.model_validate(told).state
+        except ValidationError as error:
+            raise NoAnswerError("the ambassador told nothing that is known of a breaker") from error
 
     async def statement(self, *, after: str) -> list[Ask]:
         """What the bank has booked, by reference, behind one. Raises ``NoAnswerError``."""
