@@ -1,6 +1,7 @@
 """The whole shop as processes, shopped at while its parts are killed: what a test does with it and asks of it."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any, Literal
 
 import httpx
+import pytest
 
 from chassis.local import Shop, shop
 from demo.invariants import Finding, check
@@ -17,7 +19,7 @@ from support.waiting import eventually
 Flow = Literal["orchestrated", "choreographed"]
 FLOWS: tuple[Flow, Flow] = ("orchestrated", "choreographed")
 BACK_WITHIN = 30.0
-"""Seconds after the last restart in which everything that was under way comes to its end."""
+"""Seconds after the last restart from which on nothing has stood still for as long."""
 
 _QUICK = {
     "LOG_LEVEL": "info",
@@ -34,8 +36,8 @@ BUYERS = 4
 _PATIENCE = 180.0
 """Seconds for which a customer tries again: a killed service is back as soon as the machine has time for it."""
 _STALLED = 300.0
-_PARCELS_WITHIN = 120.0
-"""Seconds in which the carriers' rounds bring the last parcel."""
+_HOME_WITHIN = 120.0
+"""Seconds in which everything has come to its end, the last parcel too, on a machine that has other work."""
 
 
 @dataclass
@@ -112,20 +114,23 @@ class Shopping:
 
         return eventually(arrived, within=within, every=0.1, what=f"order {identity} is {' or '.join(statuses)}")
 
-    def broken(self, *explained: str) -> list[Finding]:
-        """What must hold and doesn't."""
+    def broken(self, *explained: str, grace: float = 0.0) -> list[Finding]:
+        """What must hold and doesn't, and what hasn't come to its end though nothing has happened for ``grace`` s."""
         urls = {name: self.data.database_url(name) for name in _DATABASES if name in self.shop}
-        return check({**urls, "nats": self.data.broker_url}, grace=0.0, explained=explained)
+        return check({**urls, "nats": self.data.broker_url}, grace=grace, explained=explained)
 
-    def all_holds(self, *explained: str, within: float = BACK_WITHIN) -> None:
-        """Wait until everything has come to its end and every invariant holds."""
+    def all_holds(self, *explained: str) -> None:
+        """Wait until everything has come to its end and every invariant holds. Nothing may stand still meanwhile."""
+        still_from = time.monotonic() + BACK_WITHIN
 
         def holds() -> bool:
             found = self.broken(*explained)
+            if found and time.monotonic() > still_from and (stuck := self.broken(*explained, grace=BACK_WITHIN)):
+                pytest.fail(f"nothing happens to it any more: {stuck[:10]}")
             assert not found, found[:10]
             return True
 
-        eventually(holds, within=within, every=1.0, what="every invariant holds")
+        eventually(holds, within=_HOME_WITHIN, every=1.0, what="every invariant holds")
 
     def all_ended(self, orders: Sequence[str], *, within: float = BACK_WITHIN) -> None:
         """Wait until these orders have been delivered or cancelled."""
@@ -217,7 +222,7 @@ def came_home(shopping: Shopping, voyage: Voyage, *explained: str) -> None:
     orders = list(voyage.orders.values())
     assert len(set(orders)) == len(orders), story
     shopping.all_holds(*explained)
-    shopping.all_ended(orders, within=_PARCELS_WITHIN)
+    shopping.all_ended(orders, within=_HOME_WITHIN)
     placed = shopping.sql("orders", f"SELECT count(*) FROM orders WHERE customer LIKE 'sailor-{voyage.seed}-%'")  # noqa: S608 - a number of ours
     assert int(placed) == len(orders), f"{story}: a key made two orders"
     assert shopping.told_twice() == [], story
