@@ -7,7 +7,8 @@ between gets it again, which is why handlers use the inbox. The broker hands out
 What becomes of a message whose handler fails depends on what the failure says:
 
 - ``Poison``, or bytes that are no event: nobody will ever handle it. To the dead letters at once.
-- A database, broker or service that isn't there: nothing about the message. It comes again, as often as it takes.
+- A database, broker or service that isn't there: nothing about the message. It comes again, as often as it takes, and
+  this counts for nothing.
 - Anything else may be the message's fault or not: it comes again, and to the dead letters after ``deliveries`` times.
 
 A process that its message kills says nothing: ``chassis.begun`` sees to it that it doesn't come for ever.
@@ -24,7 +25,7 @@ from nats.errors import Error as NatsError
 from opentelemetry.trace import StatusCode
 
 from chassis import context
-from chassis.begun import Begun, FatalError
+from chassis.begun import Begun, FatalError, Tries
 from chassis.broker import Broker, BrokerUnavailableError
 from chassis.dead_letters import bury
 from chassis.events import Envelope, MalformedError
@@ -87,8 +88,8 @@ class Handling:
         ):
             outcome.name = "given back"
             try:
-                failure = await self._tried(message, envelope)
-                outcome.name = await self._settle(message, envelope, failure)
+                failure, failed = await self._tried(message, envelope)
+                outcome.name = await self._settle(message, envelope, failure, failed)
             except asyncio.CancelledError:
                 await give_back(message)
                 raise
@@ -100,15 +101,19 @@ class Handling:
         else:
             self._outage.reset()
 
-    async def _tried(self, message: Msg, envelope: Envelope) -> Exception | None:
-        """What the handler fails with, or what keeps it from being called."""
-        if message.metadata.num_delivered == 1:
-            return await self._failure(envelope)
+    async def _tried(self, message: Msg, envelope: Envelope) -> tuple[Exception | None, int]:
+        """What the handler fails with, or what keeps it from being called; and how often it has failed so far."""
+        tries = Tries()
         try:
-            async with self._begun.again(message):
-                return await self._failure(envelope)
+            async with self._begun.trying(message) as tries:
+                failure = await self._failure(envelope)
+                if failure is None:
+                    tries.failed = 0
+                elif not isinstance(failure, Poison) and not is_outage(failure):
+                    tries.failed += 1
         except (FatalError, BrokerUnavailableError) as error:
-            return error
+            failure = error
+        return failure, tries.failed
 
     async def _failure(self, envelope: Envelope) -> Exception | None:
         try:
@@ -121,7 +126,7 @@ class Handling:
             return error
         return None
 
-    async def _settle(self, message: Msg, envelope: Envelope, error: Exception | None) -> str:
+    async def _settle(self, message: Msg, envelope: Envelope, error: Exception | None, failed: int) -> str:
         if error is None:
             await _tell(message.ack())
             return "handled"
@@ -131,11 +136,11 @@ class Handling:
             _log.warning("something is out", extra={**what, "cause": repr(error), "delivered": delivered})
             await _again(message, delivered, cap=_LONGEST_OUTAGE_WAIT)
             return "waits"
-        if isinstance(error, Poison | FatalError) or delivered >= self._what.deliveries:
+        if isinstance(error, Poison | FatalError) or failed >= self._what.deliveries:
             _log.error("to the dead letters", extra={**what, "delivered": delivered}, exc_info=error)
             return await self._bury(message, f"{type(error).__name__}: {error}", envelope.event_id)
         _log.warning("not handled", extra={**what, "delivered": delivered}, exc_info=error)
-        await _again(message, delivered, cap=_LONGEST_WAIT)
+        await _again(message, failed, cap=_LONGEST_WAIT)
         return "failed"
 
     async def _bury(self, message: Msg, cause: str, event_id: str | None) -> str:

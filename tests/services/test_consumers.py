@@ -123,6 +123,21 @@ async def test_an_outage_is_no_fault_of_the_message(worker: Worker, outage: Exce
     assert await DeadLetters(worker.broker).list() == []
 
 
+async def test_an_outage_costs_a_message_none_of_its_tries(worker: Worker) -> None:
+    fates: list[Exception | None] = [*[ConnectionRefusedError()] * 4, RuntimeError(), RuntimeError(), None]
+
+    async def suffer(envelope: Envelope) -> None:
+        worker.handled.append(envelope)
+        if (fate := fates[len(worker.handled) - 1]) is not None:
+            raise fate
+
+    await worker.broker.publish(happened())
+    async with worker.consuming(suffer, deliveries=3):
+        await eventually(lambda: worker.count("handled") == 1, within=15)
+    assert (worker.count("waits"), worker.count("failed")) == (4, 2)
+    assert await DeadLetters(worker.broker).list() == []
+
+
 async def test_a_handler_that_hangs_costs_its_message_and_not_its_worker(worker: Worker) -> None:
     async def hang(_: Envelope) -> None:
         await asyncio.Event().wait()
