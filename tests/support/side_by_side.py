@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 ALONE = "alone"
@@ -31,9 +32,9 @@ def know_markers(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{LAST}: runs after all others, because it takes Seatrial away for a while")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadFileScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     """Keep on one worker what shares a namespace, or wants the cluster for itself."""
-    return _SideBySide(config)
+    return _SideBySide(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
