@@ -66,7 +66,7 @@ load: ## send load to the shop; USERS= or RATE=, DURATION=, ARGS=--headless
 	$(RUN) python -m loadtests $(USERS:%=--users %) $(RATE:%=--rate %) $(DURATION:%=--duration %) $(ARGS) || exit 1
 
 e2e: shop ## tests against the cluster, which it brings up by itself
-	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) 3 $(NEED_HELM) tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
+	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) 2 $(NEED_HELM) tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
 
 soak: shop ## the same for hours; cut it with SOAK=
 	$(RUN) $(call try,SOAK='$(SOAK)' pytest tests/soak $(ARGS),the failing test is named above with its seed)

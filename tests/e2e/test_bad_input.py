@@ -14,7 +14,7 @@ from support.waiting import eventually
 @pytest.fixture(scope="module")
 def good(shared: Place) -> Service:
     """A service in a good state."""
-    service = shared.service("orders", rollout={"progressDeadline": "10s"})
+    service = shared.service("orders", rollout={"progressDeadline": "25s"})  # a busy node needs 13 s to miss a Secret
     service.apply()
     service.await_stable(1)
     return service

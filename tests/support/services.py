@@ -17,6 +17,7 @@ from support.watching import Watch
 API_VERSION = "seatrial.dev/v1alpha1"
 READY_WITHIN = 60.0
 ROLLED_OUT_WITHIN = 90.0
+LOOK = 0.5  # seconds between two; each starts a kubectl, which those who are waited for pay
 
 Json = dict[str, Any]
 
@@ -79,7 +80,7 @@ class Service:
 
     def await_ready(self, within: float = READY_WITHIN) -> "Service":
         """Wait until it serves."""
-        eventually(self.is_ready, within=within, what=f"{self.name} is Ready")
+        eventually(self.is_ready, within=within, every=LOOK, what=f"{self.name} is Ready")
         return self
 
     def revision(self, number: int) -> Object:
@@ -99,7 +100,7 @@ class Service:
             assert attempt.get("phase") == phase, f"{attempt.get('phase')}: {last_word(attempt)}"
             return attempt
 
-        return eventually(arrived, within=within, what=f"{self.name}-{number} is {phase}")
+        return eventually(arrived, within=within, every=LOOK, what=f"{self.name}-{number} is {phase}")
 
     def await_weight(self, number: int, percent: int, within: float = ROLLED_OUT_WITHIN) -> Json:
         """Wait until the callers' proxies carry a revision's weight, and give the attempt."""
@@ -110,7 +111,7 @@ class Service:
             assert weight.get("wanted") == percent == weight.get("verified"), f"{weight}: {last_word(attempt)}"
             return attempt
 
-        return eventually(carried, within=within, what=f"{self.name}-{number} has {percent} %")
+        return eventually(carried, within=within, every=LOOK, what=f"{self.name}-{number} has {percent} %")
 
     def await_stable(self, number: int, within: float = ROLLED_OUT_WITHIN) -> Json:
         """Wait until a revision is stable and nothing is under way any more, and give the status."""
@@ -125,7 +126,7 @@ class Service:
             assert condition_of(seen, "Ready").get("status") == "True", condition_of(seen, "Ready")
             return status
 
-        return eventually(settled, within=within, what=f"{self.name}-{number} is stable")
+        return eventually(settled, within=within, every=LOOK, what=f"{self.name}-{number} is stable")
 
     def pods(self, number: int | None = None) -> list[Object]:
         """Its pods, or those of one revision, that aren't being deleted."""
