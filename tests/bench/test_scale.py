@@ -29,11 +29,11 @@ from support.waiting import eventually
 
 SERVICES, ROLLOUTS = (int(number) for number in os.environ.get("SCALE", "300:100").split(":"))
 NAMESPACE_OF = 50  # services in each
-RATE = 20.0  # requests a second of each service: a rollout takes two minutes
+RATE = 30.0  # requests a second of each service: a rollout takes a minute or more
 BAD, FAILS = 10, 0.3  # of so many rollouts one fails such a share of its requests
 IN_TIME = (0.8, 1.2)  # seconds from look to look
 LOOK_EVERY = 3.0  # seconds: to tell all metrics takes the operator time too
-AT_REST = 20.0
+AT_REST = 10.0
 DEPLOYED_WITHIN, ROLLED_OUT_WITHIN, GONE_WITHIN = 600.0, 400.0, 300.0
 MEBIBYTE = 2**20
 
