@@ -26,6 +26,7 @@ from orders.ports.services import NoAnswerError, RefusedError
 from orders.ports.storage import Storage
 
 T = TypeVar("T")
+U = TypeVar("U")
 CLICK = Trail("click-1", "click-1")
 ROPES = Wish("ada", [Item("rope-01", 2)])
 CHOREOGRAPHED = Wish("ada", [Item("rope-01", 2)], flow=Flow.CHOREOGRAPHED)
@@ -56,6 +57,12 @@ class Errands:
         self.tasks.append(task)
         await asyncio.wait({task}, timeout=patience)
         return task.result() if task.done() and not task.cancelled() else None
+
+    async def both(
+        self, one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]
+    ) -> tuple[T | BaseException, U | BaseException]:
+        first, second = await asyncio.gather(one, other, return_exceptions=True)
+        return first, second
 
     def start(self, work: Coroutine[Any, Any, object], *, correlation: str) -> None:
         assert correlation

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from chassis import context
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,13 @@ class TaskErrands:
         task = self._begin(work)
         await asyncio.wait({task}, timeout=min(patience, left))
         return task.result() if task.done() and task.exception() is None else None
+
+    async def both(
+        self, one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]
+    ) -> tuple[T | BaseException, U | BaseException]:
+        """Do both at once, and give what each gave or raised."""
+        first, second = await asyncio.gather(one, other, return_exceptions=True)
+        return first, second
 
     def start(self, work: Coroutine[Any, Any, object], *, correlation: str) -> None:
         """Begin it; calls that it makes carry the correlation."""

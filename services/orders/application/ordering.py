@@ -1,6 +1,5 @@
 """Placing orders and looking at them, whoever drives it: a request, a command line, a message."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -89,9 +88,7 @@ class Ordering:
         With a key it is safe to repeat: the order is the same, told as it was the first time. Raises ``OrderError``.
         """
         # Most keys are new, so nobody waits to ask for prices until that is known.
-        before, prices = await asyncio.gather(
-            self._answered(key, wish), self._prices.of(merged(wish.items).keys()), return_exceptions=True
-        )
+        before, prices = await self._errands.both(self._answered(key, wish), self._prices.of(merged(wish.items).keys()))
         if isinstance(before, BaseException):
             raise before
         if before is not None:

@@ -7,6 +7,7 @@ from orders.domain.money import Money
 from orders.domain.order import Order
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class RefusedError(Exception):
@@ -66,6 +67,11 @@ class Errands(Protocol):
 
     async def run(self, work: Coroutine[Any, Any, T], *, patience: float) -> T | None:
         """Begin it, and give its result, or None when it takes longer than ``patience`` seconds. It goes on anyway."""
+
+    async def both(
+        self, one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]
+    ) -> tuple[T | BaseException, U | BaseException]:
+        """Do both at once, and give what each gave or raised."""
 
     def start(self, work: Coroutine[Any, Any, object], *, correlation: str) -> None:
         """Begin it; calls that it makes carry the correlation."""
