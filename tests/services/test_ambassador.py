@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from chassis.local import Process
-from chassis.process import listen, url_of
+from chassis.ports import listen
+from chassis.process import url_of
 from support.processes import Start
 from support.stand_in import stand_in
 from support.waiting import eventually
