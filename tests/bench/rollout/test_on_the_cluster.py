@@ -1,6 +1,6 @@
 """What a rollout costs its users on a real mesh: the table of docs/benchmarks.md, one row a test.
 
-RATE requests a second (50) by open arrival through the ingress gateway, two pods, first step 10 %, the rest as it comes.
+RATE requests a second (50) by open arrival through the ingress gateway, two pods, first step 10 %, the rest as it is.
 RUNS says how often what is repeated is repeated (5). Nothing is asserted but that each rollout came to its end.
 """
 
