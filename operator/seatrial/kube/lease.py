@@ -20,7 +20,7 @@ from seatrial.kube.kinds import LEASE
 DURATION = 10.0
 RENEW_EVERY = 2.0
 RENEW_WITHIN = 8.0
-LOOK_EVERY = 1.0
+LOOK_EVERY = 0.5  # also how late a candidate may learn when the silence began
 CALL_TIMEOUT = 3.0
 
 
