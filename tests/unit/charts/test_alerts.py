@@ -67,7 +67,8 @@ def test_those_of_the_shop_are_about_metrics_that_its_services_have() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "services").rglob("*.py"))
     asked = {name for rule in alerts_of("shop") for name in re.findall(r"(\w+)(?=[{\[)])", rule["expr"])}
     metrics = {re.sub(r"_total$", "", name) for name in asked - {"namespace", "service", "consumer", "breaker"}}
-    assert metrics == {"outbox_age_seconds", "dead_letters", "consumer_lag", "breaker_state", "orders_sagas"}
+    shared = {"outbox_age_seconds", "dead_letters", "consumer_lag", "breaker_state"}
+    assert metrics == shared | {"orders_sagas", "payments_ambassador_up"}
     for name in metrics:
         assert f'"{name}"' in code, f"no service has a metric {name}"
 
