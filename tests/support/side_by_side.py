@@ -8,22 +8,21 @@ import fcntl
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ALONE = "alone"
 LAST = "last"
 _LOCK = Path(__file__).parents[2] / "reports" / "cluster.lock"
 
 
-class _SideBySide(LoadFileScheduling):
+class _SideBySide(LoadFileScheduling):  # type: ignore[misc]
     """Gives each worker whole files, and the folder as if it were one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
+        file: str = super()._split_scope(nodeid)
         return ALONE if ALONE in Path(file).parts else file
 
 
@@ -32,7 +31,7 @@ def know_markers(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{LAST}: runs after all others, because it takes Seatrial away for a while")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     """Keep on one worker what shares a namespace, or wants the cluster for itself."""
     return _SideBySide(config, log)
 
