@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -191,8 +192,16 @@ def requests() -> float:
 
 
 def apply(some: list[Member], release: str) -> None:
-    """As a user does, all at once."""
-    Kubectl(timeout=180).apply(*(member.manifest(release) for member in some))
+    """As users do: kubectl takes its time for each object, so each namespace has one of its own."""
+    names = sorted({member.namespace for member in some})
+    with ThreadPoolExecutor(len(names)) as users:
+        for done in [users.submit(Kubectl(timeout=300).apply, *manifests(some, n, release)) for n in names]:
+            done.result()
+
+
+def manifests(some: list[Member], namespace: str, release: str) -> list[Object]:
+    """Those of a namespace."""
+    return [member.manifest(release) for member in some if member.namespace == namespace]
 
 
 def listed(kind: str, names: Collection[str]) -> list[Object]:
