@@ -3,14 +3,14 @@
 # ruff: noqa: S608 - statements made of this file's own texts
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
 from chassis.database import Database
-from chassis.local_data import DataServices
+from chassis.local_data import DataServices, data_services
 from chassis.migrations import migrate
 from demo.invariants import Finding, check
 from demo.invariants.inside import INSIDE, Rule
@@ -82,6 +82,13 @@ BREAKS: Mapping[tuple[str, str], str] = {
     ("shipping", "outbox is drained"): WAITING,
     ("notifications", "a customer is told once"): TOLD.replace("NUMBER", "1") + TOLD.replace("NUMBER", "2"),
 }
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[DataServices]:
+    """A broker on which nobody left dead letters."""
+    with data_services() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

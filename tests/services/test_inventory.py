@@ -42,13 +42,13 @@ def data() -> Iterator[DataServices]:
 
 @pytest.fixture(scope="module")
 def processes(data: DataServices) -> Iterator[dict[str, Process]]:
-    """Three processes on one database; the hasty one's reservations hold for a moment only."""
-    urls = {"DATABASE_URL": data.database_url("inventory"), "BROKER_URL": data.broker_url}
-    env = {**urls, "SUPPLIER_LEAD_TIME": "100ms"}
+    """Three processes on one database; the hasty one's reservations hold for a moment only, so it takes no events."""
+    alone = {"DATABASE_URL": data.database_url("inventory"), "SUPPLIER_LEAD_TIME": "100ms"}
+    env = {**alone, "BROKER_URL": data.broker_url}
     started = {
         "one": Process("inventory", env=env, quiet=True),
         "other": Process("inventory", env=env, quiet=True),
-        "hasty": Process("inventory", env={**env, "RESERVATION_TTL": "200ms"}, quiet=True),
+        "hasty": Process("inventory", env={**alone, "RESERVATION_TTL": "200ms"}, quiet=True),
     }
     try:
         yield {name: process.await_ready() for name, process in started.items()}

@@ -155,11 +155,13 @@ def test_never_do_fewer_pods_work_than_the_service_asks_for(
     sea.ready_after = ready_after
     sea.change(image)
     for look in range(80):
-        shares = decide(sea.world()).shares
+        decision = decide(sea.world())
+        shares = decision.shares
         working = sum(shares[n].weight * p.ready for n, p in sea.pods.items() if n in shares)
         ready = sum(p.ready for p in sea.pods.values())
+        to_come = max(0, decision.scales.get(1, 0) - sea.pods[1].ready)  # of stable's own pods
         assert ready >= replicas
-        assert working >= 100 * replicas - ready / 2, f"beyond rounding, {shares} leaves work undone with {sea.pods}"
+        assert working >= 100 * (replicas - to_come) - ready / 2, f"{shares} leaves work undone with {sea.pods}"
         sea.look(die_after=1 if look in deaths else None)
     assert sea.phase(2) is (Phase.SUCCEEDED if image == "two" else Phase.FAILED)
     assert sum(p.wanted for p in sea.pods.values()) == replicas
