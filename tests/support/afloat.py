@@ -101,7 +101,9 @@ class Afloat:
 
     def __enter__(self) -> Self:
         seatrial = ROOT / ".venv" / "bin" / "seatrial"
-        self._process = subprocess.Popen([seatrial, "operator"], env=self._env, stdout=self._log, stderr=self._log)
+        self._process = subprocess.Popen(  # Ctrl-C ends the run, which still needs it to take its services away
+            [seatrial, "operator"], env=self._env, stdout=self._log, stderr=self._log, start_new_session=True
+        )
         eventually(lambda: self.figures().total("seatrial_leader") == 1, within=60, what="it holds the Lease")
         return self
 
