@@ -226,5 +226,9 @@ def came_home(shopping: Shopping, voyage: Voyage, *explained: str) -> None:
     placed = shopping.sql("orders", f"SELECT count(*) FROM orders WHERE customer LIKE 'sailor-{voyage.seed}-%'")  # noqa: S608 - a number of ours
     assert int(placed) == len(orders), f"{story}: a key made two orders"
     assert shopping.told_twice() == [], story
-    waiting = shopping.sql("notifications", "SELECT count(*) FROM notifications WHERE status = 'waiting'")
-    assert int(waiting) == 0, story
+    eventually(
+        lambda: int(shopping.sql("notifications", "SELECT count(*) FROM notifications WHERE status = 'waiting'")) == 0,
+        within=BACK_WITHIN,
+        every=1.0,
+        what=f"{story}: the last customer is told",
+    )
