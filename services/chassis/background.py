@@ -9,6 +9,7 @@ looks well and isn't.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
 
@@ -22,6 +23,13 @@ Until = Literal["drain", "end"]
 
 _LAST_SECONDS: Final = 5.0
 """For those that end last, after the others had what was left of the drain."""
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the work shall end."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
 
 
 class Background:

@@ -180,6 +180,11 @@ class Database:
                 _log.warning("a connection to the database could not be closed, and was dropped")
 
 
+def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what becomes of a row that is there."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
 async def insert_if_absent(session: AsyncSession, table: Table, **values: Any) -> bool:  # noqa: ANN401 - any column
     """Insert a row unless one with its primary key or a unique column is there; whether it was inserted.
 
@@ -192,8 +197,7 @@ async def insert_if_absent(session: AsyncSession, table: Table, **values: Any) -
 @cache
 def _insert_if_absent(table: Table, dialect: str) -> Executable:
     """Built once: that costs more than to run it."""
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    return insert.on_conflict_do_nothing().returning(next(iter(table.primary_key)))
+    return insert_into(table, dialect).on_conflict_do_nothing().returning(next(iter(table.primary_key)))
 
 
 def _is_refusal(error: sa_exc.DBAPIError) -> bool:

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Database
+from chassis.database import Database, insert_into
 from payments.domain import account as accounts
 from payments.domain.account import Account
 from payments.store import event_store
@@ -41,7 +40,8 @@ async def catch_up(session: AsyncSession) -> int:
     found = (await session.scalars(grown)).all()
     if not found:
         return 0
-    await session.execute(_new(session).on_conflict_do_nothing(), [{"stream": name, "version": 0} for name in found])
+    new = insert_into(projected, session.get_bind().dialect.name)
+    await session.execute(new.on_conflict_do_nothing(), [{"stream": name, "version": 0} for name in found])
     ours = (
         select(projected.c.stream, projected.c.version)
         .join(streams, streams.c.id == projected.c.stream)
@@ -92,11 +92,6 @@ async def _take_in(session: AsyncSession, known: Mapping[str, int]) -> None:
     reached = update(projected).where(projected.c.stream == bindparam("name")).values(version=bindparam("reached"))
     connection = await session.connection()
     await connection.execute(reached, [{"name": accounts.stream_of(one.name), "reached": one.version} for one in grown])
-
-
-def _new(session: AsyncSession) -> postgresql.Insert | sqlite.Insert:
-    postgres = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(projected) if postgres else sqlite.insert(projected)
 
 
 async def owing(session: AsyncSession, *, limit: int) -> list[tuple[str, int, str]]:

@@ -89,6 +89,15 @@ class Place:
         }
         return self.service(name, exposed=False, **merged(base, spec))
 
+    def in_mid_rollout(self, *, grace: str) -> Service:
+        """A service whose second revision has 30 % and keeps them; its pods may take `grace` to end."""
+        service = self.service("orders", rollout={"hold": "300s"}, shutdown={"grace": grace})
+        service.apply()
+        service.await_stable(1)
+        service.release("two")
+        service.await_weight(2, 30)
+        return service
+
     def load(self, *, rate: float = 30, path: str = PATH, ask: Ask | None = None, **settings: Any) -> OpenLoad:
         """Requests from outside for as long as the block lasts: open arrival, independent users.
 

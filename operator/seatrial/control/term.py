@@ -180,12 +180,7 @@ class Term:
         sources: dict[str, Source] = {"proxies": Proxies(ask), "prometheus": self._prometheus}
         measured = {name: Measured(name, source) for name, source in sources.items()}
         judging = Judging(measured, clock=setting.clock) if setting.judge else None
-
-        def gone(obj: Object) -> None:
-            written.gone(obj)
-            writer.gone(obj)
-
-        self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, gone, fleet.changed)
+        self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, writer.gone, fleet.changed)
         return Parts(
             cache=cache,
             fleet=fleet,

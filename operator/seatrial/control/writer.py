@@ -183,6 +183,7 @@ class Writer:
     def gone(self, obj: Object) -> None:
         """Somebody deleted it."""
         self._settled.pop(obj["metadata"]["uid"], None)
+        self._written.gone(obj)
 
     def _settle(self, desired: Object, live: Object) -> None:
         meta = live["metadata"]

@@ -6,7 +6,7 @@ its end so. Counters of zero are left out of the page (`usedonly`), so what isn'
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -155,28 +155,29 @@ _UP = _Slot()
 @lru_cache(maxsize=65_536)
 def _slot(series: str) -> _Slot | None:
     """None where it isn't one of a cluster of ours. Each second the same ones come again."""
-    found = _SERIES.fullmatch(series)
-    if found is None or not found["stat"]:
-        return _UP if found else None
-    cluster = _CLUSTER.search(found["labels"])
-    if cluster is None:
-        return None
-    return _slot_in(cluster["name"], cluster["host"] or HERE, int(cluster["revision"] or OWN), found)
+    return _read_series(series, _CLUSTER, lambda of: (of["host"] or HERE, int(of["revision"] or OWN)))
 
 
 @lru_cache(maxsize=65_536)
 def _slot_of_any(series: str) -> _Slot | None:
     """The same of a cluster of whomever, which is a part of one figure."""
+    return _read_series(series, _ANY_CLUSTER, lambda _: (AWAY, OWN))
+
+
+def _read_series(
+    series: str, clusters: re.Pattern[str], place: Callable[[re.Match[str]], tuple[str, int]]
+) -> _Slot | None:
+    """`place` gives host and revision of a cluster."""
     found = _SERIES.fullmatch(series)
-    if found is None or not found["stat"]:
-        return _UP if found else None
-    cluster = _ANY_CLUSTER.search(found["labels"])
-    return None if cluster is None else _slot_in(cluster["name"], AWAY, OWN, found)
-
-
-def _slot_in(cluster: str, host: str, revision: int, series: re.Match[str]) -> _Slot:
-    part, key = _counted(series["stat"], series["labels"])
-    return _Slot(cluster, host, revision, part, key)
+    if found is None:
+        return None
+    if not found["stat"]:
+        return _UP
+    cluster = clusters.search(found["labels"])
+    if cluster is None:
+        return None
+    part, key = _counted(found["stat"], found["labels"])
+    return _Slot(cluster["name"], *place(cluster), part, key)
 
 
 def _counted(stat: str, labels: str) -> tuple[str, str | int | float]:

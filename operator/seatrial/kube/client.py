@@ -54,9 +54,7 @@ class Kube:
     def __init__(self, config: SingleConfig, *, timeout: float = CALL_TIMEOUT) -> None:
         self.config = config
         self._timeout = timeout
-        self._client: Any = AsyncClient(
-            config, timeout=httpx2.Timeout(timeout), field_manager=FIELD_MANAGER, transport=Transport(config)
-        )
+        self._client: Any = AsyncClient(config, field_manager=FIELD_MANAGER, transport=Transport(config))
 
     async def close(self) -> None:
         """End the connections."""

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from chassis.background import pause
 from chassis.problems import Problem
 from orders.application.coordinator import Coordinator
 from orders.application.ordering import Ordering
@@ -50,9 +50,7 @@ def heartbeat(coordinator: Coordinator, busy: Callable[[], bool]) -> Callable[[a
 
     async def beat(stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_HEARTBEAT_SECONDS):
-                    await stopping.wait()
+            await pause(stopping, _HEARTBEAT_SECONDS)
             if busy():
                 await _prolong(coordinator)
 

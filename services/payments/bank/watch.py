@@ -12,6 +12,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from chassis import context
+from chassis.background import pause
 from chassis.breaker import State
 from chassis.ids import new_id
 from payments.bank.client import Ambassador
@@ -35,9 +36,7 @@ class Watch:
         """Look until the process ends, whatever share of the work it has."""
         while not stopping.is_set():
             await self.look()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_EVERY_SECONDS):
-                    await stopping.wait()
+            await pause(stopping, _EVERY_SECONDS)
 
     async def look(self) -> None:
         """Look once."""

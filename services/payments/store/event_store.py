@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, case, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.database import insert_into
 from payments.domain.events import Event, read
 from payments.store.tables import events, streams
 
@@ -83,8 +83,7 @@ async def append(session: AsyncSession, *appends: Append, at: datetime) -> datet
 
 async def _begin(session: AsyncSession, names: Sequence[str], *, version: int, at: datetime) -> Collection[str]:
     """Those of the streams that weren't there: they are now, and ours."""
-    dialect = session.get_bind().dialect.name
-    new = postgresql.insert(streams) if dialect == "postgresql" else sqlite.insert(streams)
+    new = insert_into(streams, session.get_bind().dialect.name)
     rows = [{"id": name, "version": version, "recorded_at": at} for name in names]
     begun = await session.scalars(new.values(rows).on_conflict_do_nothing().returning(streams.c.id))
     return begun.all()

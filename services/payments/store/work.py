@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.database import insert_into
 from payments.origin import Origin
 from payments.store.tables import open_charges
 
@@ -20,8 +20,7 @@ _LONGEST_PAUSE: Final = 60.0
 
 async def schedule(session: AsyncSession, order: str, *, now: datetime, pause: timedelta, origin: Origin) -> None:
     """Somebody must look at this charge after a pause, which takes the place of what there was to do for it."""
-    dialect = session.get_bind().dialect.name
-    new = postgresql.insert(open_charges) if dialect == "postgresql" else sqlite.insert(open_charges)
+    new = insert_into(open_charges, session.get_bind().dialect.name)
     due = {"due_at": now + pause, "attempts": 0}
     row = {"order_id": order, "opened_at": now, "origin": origin.as_dict(), **due}
     await session.execute(new.values(row).on_conflict_do_update(index_elements=["order_id"], set_=due))

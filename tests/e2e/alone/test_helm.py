@@ -37,8 +37,8 @@ def test_an_upgrade_leaves_services_untouched(place: Place, release: Release, op
 def test_an_uninstall_leaves_traffic_working_and_namespaces_free(
     place: Place, shared: Place, release: Release, operators: Operators
 ) -> None:
-    service = _in_mid_rollout(place)
-    _in_mid_rollout(shared)
+    service = place.in_mid_rollout(grace="6s")
+    shared.in_mid_rollout(grace="6s")
     with place.load() as load:
         release.uninstall()
 
@@ -64,15 +64,6 @@ def test_operator_and_janitor_are_as_restricted_as_what_they_manage(operators: O
         for container in spec["containers"]:
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
             assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
-
-
-def _in_mid_rollout(place: Place) -> Service:
-    service = place.service("orders", rollout={"hold": "300s"}, shutdown={"grace": "6s"})
-    service.apply()
-    service.await_stable(1)
-    service.release("two")
-    service.await_weight(2, 30)
-    return service
 
 
 def _written(service: Service) -> dict[str, str]:
