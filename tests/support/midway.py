@@ -175,12 +175,12 @@ def _what(kind: str, said: Mapping[str, Any]) -> str:
     match kind:
         case "revisions/status":
             attempt = (status.get("attempts") or [{}])[-1]
-            told = (attempt.get("phase"), attempt.get("weight"), status.get("role"))
+            told = (attempt.get("phase"), attempt.get("weight"), status.get("role"), _judged(attempt), sorted(status))
         case "meshservices/status":
-            told = (status.get("phase"), status.get("weight"))
+            told = (status.get("phase"), status.get("weight"), sorted(status))
         case "meshservices":
             told = meta.get("finalizers")
-        case "pods":
+        case "pods" | "revisions":
             told = meta.get("annotations")
         case "deployments":
             told = spec.get("replicas")
@@ -189,6 +189,12 @@ def _what(kind: str, said: Mapping[str, Any]) -> str:
         case "virtualservices":
             told = [_ends(route) for route in spec.get("http", [])[:1]]
     return json.dumps(told, sort_keys=True) if told else ""
+
+
+def _judged(attempt: Mapping[str, Any]) -> tuple[str, bool]:
+    """The verdict of an attempt so far, and whether another process can go on from it."""
+    evidence = attempt.get("evidence") or {}
+    return evidence.get("verdict", ""), bool(evidence.get("checkpoint"))
 
 
 def _ends(route: Mapping[str, Any]) -> dict[str, int]:

@@ -1,8 +1,12 @@
-"""A rollout, a rollback and a deletion, told in short, and how they ended: whatever befalls the operator, alike."""
+"""A rollout, a rollback and a deletion, told in short, and how they ended: whatever befalls the operator, alike.
+
+The first two are told once more with evidence that decides: a good revision gets through, a bad one is taken back.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from support.place import Place
 from support.services import Service, is_ready
@@ -15,13 +19,20 @@ KINDS = (
 )
 
 
+EASY = {"toleratePercentPoints": 5, "stepTimeout": "30m"}  # sure after some dozens of requests
+
+
 @dataclass(frozen=True)
 class Story:
-    """`told` acts and waits for the end. `hold` is that of its steps; `ends_with` is what asks then are answered by."""
+    """`told` acts and waits for the end; `ends_with` is what asks then are answered by.
+
+    `rollout` says how long a step is held and what it is judged by. A `bad` one has a second revision that may fail.
+    """
 
     told: Callable[[Service], None]
-    hold: str = "2s"
+    rollout: Mapping[str, Any] = field(default_factory=lambda: {"hold": "2s", "analysis": None})
     ends_with: int = 200
+    bad: bool = False
 
 
 def _rollout(service: Service) -> None:
@@ -47,10 +58,21 @@ def _deletion(service: Service) -> None:
     eventually(lambda: not end_of(service).objects, within=WITHIN, what="all that was its own is gone")
 
 
+def _refusal(service: Service) -> None:
+    service.apply(env={"RELEASE": "two", "ERRORS": "0.3"})
+    service.await_phase(2, "RolledBack", within=WITHIN)
+    service.await_stable(1, within=WITHIN)
+    eventually(lambda: not service.pods(2), within=WITHIN, what="its pods are gone")
+
+
+_HELD = {"hold": "600s", "analysis": None}
+_JUDGED = {"hold": "2s", "analysis": EASY}
 STORIES: Mapping[str, Story] = {
     "rollout": Story(_rollout),
-    "rollback": Story(_rollback, hold="600s"),
-    "deletion": Story(_deletion, hold="600s", ends_with=404),
+    "rollback": Story(_rollback, _HELD),
+    "deletion": Story(_deletion, _HELD, ends_with=404),
+    "judged good": Story(_rollout, _JUDGED),
+    "judged bad": Story(_refusal, _JUDGED, bad=True),
 }
 
 
@@ -67,13 +89,19 @@ def begin(place: Place, name: str, story: Story) -> Service:
     """A service that serves at the prefix of its name."""
     service = place.actor(
         name,
-        rollout={"steps": [30], "hold": story.hold, "analysis": None},
+        rollout={"steps": [30], **story.rollout},
         expose=[{"host": place.edge.host, "prefix": f"/{name}"}],
         shutdown={"drain": "5s", "grace": "6s"},
     )
     service.apply()
     service.await_stable(1)
     return service
+
+
+def counted(service: Service, revision: int) -> int:
+    """Requests of a revision that the evidence on it counts; none where it was never judged."""
+    slos = (service.attempt(revision).get("evidence") or {}).get("slos", [])
+    return next((int(slo["canary"]["total"]) for slo in slos if slo["name"] == "errors"), 0)
 
 
 def end_of(service: Service) -> End:
