@@ -147,6 +147,63 @@ def test_a_verb_that_cannot_be_done_is_answered_why(sea: Sea, revision: int, ver
     assert sea.phase(2) is Phase.SHIFTING
 
 
+@pytest.mark.parametrize("verb", ["promote", "pause", "resume", "abort"])
+def test_what_is_on_its_way_back_is_not_stopped_by_a_verb(sea: Sea, verb: str) -> None:
+    sea.ack_after = 3
+    sea.sees("Worse")
+    sea.until(Phase.ROLLING_BACK, 2)
+    sea.ask(2, verb)
+    sea.look()
+    assert sea.answer(2) == (False, "revision 2 is on its way back to 0 %")
+    sea.sail()
+    assert sea.phase(2) is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("verb", "why"),
+    [
+        ("promote", "spec.paused holds it: set it to false first"),
+        ("resume", "spec.paused holds it: set it to false"),
+    ],
+)
+def test_what_the_spec_holds_no_verb_lets_go_on(sea: Sea, verb: str, why: str) -> None:
+    sea.change("two", paused=True)
+    sea.until(Phase.PAUSED, 2)
+    sea.ask(2, verb)
+    look(sea)
+    assert sea.answer(2) == (False, why)
+    assert sea.phase(2) is Phase.PAUSED
+
+
+def test_what_has_all_traffic_already_is_not_paused(sea: Sea) -> None:
+    sea.ack_after = 5
+    sea.ask(2, "promote")
+    sea.until(Phase.PROMOTING, 2)
+    sea.ask(2, "pause")
+    sea.look()
+    assert sea.answer(2) == (False, "revision 2 has all traffic already: abort takes it back")
+    sea.sail()
+    assert sea.phase(2) is Phase.SUCCEEDED
+
+
+def test_a_first_revision_cannot_be_aborted() -> None:
+    sea = Sea(a_service(), ready_after=5)
+    sea.until(Phase.STARTING, 1)
+    sea.ask(1, "abort")
+    sea.look()
+    assert sea.answer(1) == (False, "there is no other revision that could have the traffic")
+    sea.sail()
+    assert sea.phase(1) is Phase.SUCCEEDED
+
+
+def test_what_is_stable_is_not_tried_again(sea: Sea) -> None:
+    sea.ask(2, "abort")
+    sea.sail()
+    sea.ask(1, "retry")
+    sea.look()
+    assert sea.answer(1) == (False, "revision 1 is stable")
+
+
 def test_a_verb_is_done_once_and_its_annotation_goes(sea: Sea) -> None:
     sea.ask(2, "pause/a1")
     look(sea)
