@@ -6,6 +6,7 @@ from datetime import timedelta
 from seatrial.api.base import seconds
 from seatrial.api.revision import Attempt, Phase, RevisionStatus
 from seatrial.rollout import capacity, steps
+from seatrial.rollout.clock import not_ahead
 from seatrial.rollout.story import Story
 from seatrial.rollout.world import Mirror, Routing, Sticky, World, moment
 
@@ -32,7 +33,7 @@ class Helm:
         self.world = world
         self.spec = world.service.spec
         self.rollout = self.spec.rollout
-        self.story = Story(world.now, {r.spec.number: r.status for r in world.revisions})
+        self.story = Story(world.now, {r.spec.number: not_ahead(r.status, world.now) for r in world.revisions})
         self.target = next((r.spec.number for r in world.revisions if r.spec.hash == world.template_hash), None)
         self.live = world.mesh.live
         self.stable = self.find_stable()
