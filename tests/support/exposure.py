@@ -1,9 +1,10 @@
 """What a rollout cost its users, read from the record of a load: when it began, how long it lasted, whom it harmed."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtests import ALPHA, Recording, Request
+from loadtests import ALPHA, Recording, Request, Split
 from support.kubectl import Object
 from support.services import attempt_of, unix
 
@@ -56,13 +57,26 @@ def carried(states: Sequence[Object], weight: int) -> tuple[float, float] | None
     return unix(since[0]), unix(next(iter(later), last.get("endedAt") or last["history"][-1]["at"]))
 
 
-def split_of(seen: Recording, service: str, revision: int, states: Sequence[Object], weight: int) -> str:
-    """The share of a step beside what chance allows at ALPHA: for a row of a table."""
+def step_split(seen: Recording, service: str, states: Sequence[Object], weight: int) -> Split | None:
+    """How requests were divided while all callers carried a weight; None where that was too short to be seen."""
     window = carried(states, weight)
     split = seen.between(*window).split(service) if window else None
-    if split is None or not split.total:
+    return split if split is not None and split.total else None
+
+
+def split_of(seen: Recording, service: str, revision: int, states: Sequence[Object], weight: int) -> str:
+    """The share of a step beside what chance allows at ALPHA: for a row of a table."""
+    split = step_split(seen, service, states, weight)
+    if split is None:
         return f"{weight} %: too short to be seen"
     allowed = split.bound(weight, ALPHA)
     count = split.counts.get(revision, 0)
     inside = "in" if count in allowed else "OUTSIDE"
     return f"{weight} %: {count} of {split.total} ({split.percent(revision):.1f} %), {inside} {allowed}"
+
+
+def spread(values: Sequence[float], *, unit: str = " s") -> str:
+    """Median, least and most, for a row of a table."""
+    if not values:
+        return "never"
+    return f"{statistics.median(values):.1f}{unit} ({min(values):.1f} to {max(values):.1f})"

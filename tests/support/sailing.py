@@ -40,23 +40,29 @@ class Sailing:
         return next(unix(e["at"]) for e in self.attempt["history"] if e["weight"] == 100) - self.changed
 
 
+def has_ended(revision: Object) -> bool:
+    """Whether its newest attempt has."""
+    return bool(attempt_of(revision).get("endedAt"))
+
+
 def sail(
     service: Service,
     revision: int,
     load: OpenLoad,
     *,
     meanwhile: Callable[[], None] | None = None,
+    over: Callable[[Object], bool] = has_ended,
     within: float = ENDED_WITHIN,
     settled: int = 50,
     **fields: Any,
 ) -> Sailing:
-    """Change the service while a load runs; wait until the new revision's attempt has ended, and `settled` requests."""
+    """Change the service while a load runs; wait until its new revision is so far, and then for `settled` requests."""
     before = load.snapshot().total
     with service.watched(revision) as watch:
         changed = time.time()
         service.apply(**fields)
         if meanwhile is not None:
             meanwhile()
-        watch.until(lambda r: attempt_of(r).get("endedAt"), within=within, what=f"revision {revision} has ended")
+        watch.until(over, within=within, what=f"revision {revision} has ended")
         seen = go_on(load, settled)
     return Sailing(service.name, revision, changed, Recording(seen.requests[before:]), watch.seen)

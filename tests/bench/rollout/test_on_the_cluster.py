@@ -5,14 +5,12 @@ RUNS says how often what is repeated is repeated (5). Nothing is asserted but th
 """
 
 import os
-import statistics
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
-from support.exposure import Exposure, exposure, split_of
+from support.exposure import Exposure, exposure, split_of, spread
 from support.fixtures import operators
 from support.operators import OPERATOR, Operators
 from support.place import Place
@@ -25,27 +23,6 @@ __all__ = ["operators"]
 
 RATE = int(os.environ.get("RATE") or 50)
 RUNS = int(os.environ.get("RUNS") or 5)
-
-# Each way to be bad, as changes of a spec: the policy of each is applied before, the template is the change.
-BAD: dict[str, dict[str, Any]] = {
-    "3 % errors": {"env": {"ERRORS": "0.03"}},
-    "30 % errors behind three retries": {
-        "env": {"ERRORS": "0.3", "ERROR_CODE": "503"},
-        "traffic": {"retries": {"attempts": 3, "perTryTimeout": "1s", "retryOn": ["gateway-error"]}},
-    },
-    "slow for 5 % of requests": {
-        "env": {"SLOW": "0.05"},
-        "rollout": {"analysis": {"latency": {"slowerThan": "250ms"}}},
-    },
-    "crash at start": {"env": {"CRASH": "start"}, "rollout": {"progressDeadline": "20s"}},
-    "never ready": {"env": {"READY": "never"}, "rollout": {"progressDeadline": "20s"}},
-    "ready, then crash after 200 requests": {"env": {"CRASH": "200"}},
-    "errors on one route, 30 % of requests": {"env": {"ERRORS": "1", "ONLY": "/checkout"}},
-    "hanging answers": {"env": {"HANGS": "0.3"}, "traffic": {"timeout": "2s"}},
-    "connection resets": {"env": {"RESETS": "0.3"}},
-    "wrong port": {"env": {"LISTEN": "9999"}, "rollout": {"progressDeadline": "20s"}},
-    "an image that can't be pulled": {"image": "seatrial/none:0", "rollout": {"progressDeadline": "20s"}},
-}
 
 
 @pytest.fixture
@@ -83,23 +60,6 @@ def test_a_good_revision(place: Place, orders: Service, steps: Sequence[int], ma
         f"{spread(took)} | {len(lost)} of {load.snapshot().total} requests lost | {machine} |"
     )
     print("\n".join(f"  {line}" for line in splits))
-
-
-@pytest.mark.parametrize("how", BAD)
-def test_each_way_to_be_bad(place: Place, orders: Service, how: str, machine: str) -> None:
-    change = BAD[how]
-    policy = {key: change[key] for key in change if key not in {"env", "image"}}
-    if policy:
-        orders.apply(**policy)
-        eventually(lambda: orders.condition("Accepted"), within=20, what="the policy is read")
-    with place.load(rate=RATE * 0.7) as load, place.load(rate=RATE * 0.3, path="/checkout") as aside:
-        sailing = sail(orders, 2, load, within=300, **{key: change[key] for key in change if key in {"env", "image"}})
-        both = [sailing.exposure, exposure(aside.stop(), "orders", 2, sailing.changed)]
-    attempt = sailing.attempt
-    print(
-        f"\n| {how} | {attempt['phase']} | {sum(e.answers for e in both)} answers, {sum(e.harmed for e in both)} harmed"
-        f" | for {max((e.lasted or 0.0) for e in both):.1f} s | {attempt['decision']} | {machine} |"
-    )
 
 
 def test_a_third_revision_in_mid_rollout(place: Place, orders: Service, machine: str) -> None:
@@ -163,10 +123,3 @@ def row(what: str, costs: Sequence[Exposure], outcome: str, machine: str) -> Non
         f"\n| {what} | {outcome} | first traffic {spread(firsts)} | exposure {spread(lasted)} | harmed "
         f"{spread([float(c.harmed) for c in costs], unit='')} | {machine} |"
     )
-
-
-def spread(values: Sequence[float], *, unit: str = " s") -> str:
-    """Median, least and most."""
-    if not values:
-        return "never"
-    return f"{statistics.median(values):.1f}{unit} ({min(values):.1f} to {max(values):.1f})"
