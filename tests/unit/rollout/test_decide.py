@@ -151,6 +151,22 @@ def test_a_change_during_a_rollout_returns_the_traffic_to_stable_first(sea: Sea)
     assert not any("2:" in weights and "3:" in weights for weights in sea.told)
 
 
+def test_a_change_while_another_one_goes_back_starts_when_that_is_over(sea: Sea) -> None:
+    sea.ack_after = 4
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    sea.ask(2, "abort")
+    sea.until(Phase.ROLLING_BACK, 2)
+    sea.change("three")
+    while sea.phase(2) is Phase.ROLLING_BACK:
+        assert 3 not in sea.revisions or sea.phase(3) is None
+        sea.look()
+    sea.sail(100)
+    assert sea.phase(2) is Phase.ABORTED
+    assert sea.phase(3) is Phase.SUCCEEDED
+    assert not sea.faults
+
+
 def test_a_change_back_to_the_stable_template_is_a_rollback(sea: Sea) -> None:
     sea.change("two")
     sea.until(Phase.SHIFTING, 2)
