@@ -19,7 +19,7 @@ def _is_ready(seen: Object) -> bool:
 def test_an_applied_service_is_soon_ready_and_serves_at_the_edge(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service = place.service("orders")
+    service = place.catalog("orders")
     with Watch(place.kubectl, "ms", "orders") as watch:
         applied = time.time()
         service.apply()

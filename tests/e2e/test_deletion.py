@@ -17,7 +17,7 @@ def _settled(service: Service, second: Watch) -> None:
 
 
 def _starting(service: Service, second: Watch) -> None:
-    service.apply(env={"RELEASE": "two"}, probes={"ready": "/never"})
+    service.apply(env={"RELEASE": "two", "READY": "never"})
     second.until(lambda r: phase_of(r) == "Starting", within=30)
 
 

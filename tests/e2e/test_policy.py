@@ -39,7 +39,7 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def callee(shared: Place) -> Service:
-    service = shared.service(
+    service = shared.catalog(
         "callee",
         replicas=2,
         env={"LOG_LEVEL": "debug"},  # it logs each request then, and the tests count what arrived
@@ -140,7 +140,7 @@ def test_a_post_under_way_at_a_pod_that_dies_is_not_made_again(shared: Place, ca
 
 def test_a_breaker_refuses_what_is_too_much_and_the_proxy_counts_it(shared: Place) -> None:
     breaker = {"maxConnections": 1, "maxPendingRequests": 1, "maxRequests": 100}
-    service = shared.service(
+    service = shared.catalog(
         "narrow",
         traffic={"retries": {"attempts": 0}, "circuitBreaker": breaker},
         expose=[{"host": shared.edge.host, "prefix": "/narrow", "rewrite": "/"}],
@@ -174,7 +174,7 @@ def test_a_breaker_refuses_what_is_too_much_and_the_proxy_counts_it(shared: Plac
 
 def test_a_pod_that_keeps_failing_is_ejected(shared: Place) -> None:
     breaker = {"consecutive5xxErrors": 3, "interval": "1s", "ejectFor": "60s", "maxEjectionPercent": 50}
-    service = shared.service(
+    service = shared.catalog(
         "pair",
         replicas=2,
         traffic={"retries": {"attempts": 0}, "circuitBreaker": breaker},

@@ -37,7 +37,7 @@ class Voyage:
 
 @pytest.fixture(scope="module")
 def voyage(shared: Place) -> Voyage:
-    service = shared.service("orders", replicas=2, rollout={"steps": list(STEPS), "hold": f"{HOLD:g}s"})
+    service = shared.catalog("orders", replicas=2, rollout={"steps": list(STEPS), "hold": f"{HOLD:g}s"})
     service.apply()
     service.await_stable(1)
     with shared.load(rate=40) as load, service.watched(2) as watch:
@@ -126,7 +126,7 @@ def test_a_revision_that_never_becomes_ready_never_gets_a_request(place: Place) 
     service.apply()
     service.await_stable(1)
     with place.load() as load:
-        service.apply(env={"RELEASE": "two"}, probes={"ready": "/never"}, rollout={"progressDeadline": "8s"})
+        service.apply(env={"RELEASE": "two", "READY": "never"}, rollout={"progressDeadline": "8s"})
         failed = service.await_phase(2, "Failed")
         nothing_lost(load.stop(), least=100)
     assert set(load.snapshot().split("orders").counts) == {1}

@@ -33,7 +33,7 @@ def company(shared: Place) -> Company:
     calls = {"calls": [{"service": "callee"}]}
     callers = [{"service": "caller", "methods": ["GET"], "paths": ["/v1/*"]}, {"service": "silent"}]
     made = Company(
-        callee=shared.service("callee", exposed=False, security={"callers": callers}),
+        callee=shared.catalog("callee", exposed=False, security={"callers": callers}),
         caller=shared.service("caller", exposed=False, security=calls),
         stranger=shared.service("stranger", exposed=False, security=calls),
         silent=shared.service("silent", exposed=False),

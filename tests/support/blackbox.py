@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.kubectl import Kubectl, KubectlError
+from support.kubectl import Kubectl
+from support.looking import ClusterError
 from support.operators import SYSTEM
 from support.place import Place
 from support.proxies import STATS, gateway_pod
@@ -71,6 +72,6 @@ def _gateway(here: Kubectl) -> str:
 def _write(path: Path, ask: Callable[[], str]) -> None:
     try:
         text = ask()
-    except (KubectlError, json.JSONDecodeError, AssertionError) as error:
+    except (ClusterError, json.JSONDecodeError, AssertionError) as error:
         text = f"can't be had: {error}"
     path.write_text(text)

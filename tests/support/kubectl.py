@@ -1,6 +1,6 @@
-"""kubectl, as the tests use it: what a user types, with JSON for answers. Nothing here knows Seatrial.
+"""kubectl, as the tests use it: what a user types. What is only looked at comes without it (`support.looking`).
 
-Every command has a time limit, and a failure raises what kubectl said.
+Nothing here knows Seatrial. Every command has a time limit, and a failure raises what was said.
 """
 
 import json
@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from support.looking import ClusterError, Looks, Object, looks
+
+__all__ = ["CONTEXT", "Kubectl", "KubectlError", "Object"]
+
 CONTEXT = "kind-seatrial"
-Object = dict[str, Any]
 
 
-class KubectlError(RuntimeError):
+class KubectlError(ClusterError):
     """kubectl ended with an error; the text is what it wrote."""
 
 
@@ -47,9 +50,7 @@ class Kubectl:
 
     def get(self, kind: str, name: str) -> Object | None:
         """One object, or None where there is none of that name."""
-        answer = self("get", kind, name, "-o", "json", "--ignore-not-found")
-        found: Object | None = json.loads(answer) if answer.strip() else None
-        return found
+        return self._looks.get(kind, self.namespace, name)
 
     def the(self, kind: str, name: str) -> Object:
         """One object that must be there."""
@@ -59,9 +60,7 @@ class Kubectl:
 
     def list(self, kind: str, selector: str = "") -> list[Object]:
         """All objects of a kind, perhaps only those with some labels."""
-        answer: Object = json.loads(self("get", kind, "-o", "json", *(["-l", selector] if selector else [])))
-        items: list[Object] = answer["items"]
-        return items
+        return self._looks.list(kind, self.namespace, selector)
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Apply manifests as kubectl does for its users: on the client's side, with validation."""
@@ -91,4 +90,8 @@ class Kubectl:
 
     def raw(self, path: str) -> str:
         """GET a path of the API server."""
-        return self("get", "--raw", path)
+        return self._looks.raw(path)
+
+    @property
+    def _looks(self) -> Looks:
+        return looks(CONTEXT)

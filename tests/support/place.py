@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import Ask, OpenLoad, open_load
+from seatrial.cli.cluster import on_cluster
+from seatrial.cli.namespaces import manage
 from support import actor, grpc_actor, taker
 from support.asking import Edge, Inside
 from support.kubectl import CONTEXT, Kubectl
@@ -43,13 +45,14 @@ class Place:
         return Edge(f"{self.namespace}.localhost")
 
     def service(self, name: str, *, exposed: bool = True, **spec: Any) -> Service:
-        """A small service that isn't applied yet; `exposed`: at the prefix / of this namespace's host."""
+        """A small service (see `actor`) that isn't applied yet; `exposed`: at the prefix / of this namespace's host."""
         base: Json = {
             "image": self.image,
+            "command": ACTOR,
             "port": 8080,
-            "env": {"FAULTS": "enabled", "RELEASE": "one"},
-            "resources": MEMORY,
-            "probes": {"startup": "/livez", "ready": "/readyz"},
+            "env": {"RELEASE": "one"},
+            "resources": SMALL,
+            "probes": {"ready": "/readyz"},  # it starts at once: a startup probe would cost a round of the kubelet
             "rollout": {"steps": [30], "hold": "2s", "progressDeadline": "60s"},
         }
         if exposed:
@@ -57,14 +60,21 @@ class Place:
             base["expose"] = [{"host": self.edge.host, "prefix": "/"}]
         return Service(self.kubectl, name, merged(base, spec))
 
+    def catalog(self, name: str, *, exposed: bool = True, **spec: Any) -> Service:
+        """A service of the shop, whose faults can be asked for; its pods take some seconds of CPU to start."""
+        base: Json = {
+            "command": None,
+            "env": {"FAULTS": "enabled"},
+            "probes": {"startup": "/livez"},
+            "resources": MEMORY,
+        }
+        return self.service(name, exposed=exposed, **merged(base, spec))
+
     def actor(self, name: str, *, part: Json | None = None, **spec: Any) -> Service:
         """A service that plays a part (see `actor`) in two pods, whose changes are judged with the defaults."""
         base: Json = {
-            "command": ACTOR,
-            "env": {"FAULTS": None, **(part or {})},
-            "probes": {"startup": None},  # it starts at once: another probe would cost a round of the kubelet
+            "env": part or {},
             "replicas": 2,
-            "resources": SMALL,
             "rollout": {"steps": [10, 50], "hold": None, "analysis": {}},
         }
         return self.service(name, **merged(base, spec))
@@ -81,10 +91,9 @@ class Place:
             "command": TAKER,
             "port": None,
             "probes": None,
-            "env": {"FAULTS": None, "TAKE": f"http://{takes}/"},
+            "env": {"TAKE": f"http://{takes}/"},
             "security": {"calls": [{"service": takes}]},
             "replicas": 4,
-            "resources": SMALL,
             "shutdown": {"grace": "2s"},
         }
         return self.service(name, exposed=False, **merged(base, spec))
@@ -146,13 +155,10 @@ class Place:
 
 
 def make_place(title: str, image: str, folder: Path) -> Place:
-    """Make a managed namespace by the command that users have for it."""
+    """Make a managed namespace, as the command does that users have for it (a process for each takes its time)."""
     words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32].rstrip("-")
     name = f"e2e-{words}-{secrets.token_hex(2)}"
-    made = subprocess.run(
-        ["seatrial", "namespace", name, "--context", CONTEXT], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert made.returncode == 0, f"seatrial namespace {name}: {made.stderr or made.stdout}"
+    on_cluster(CONTEXT, lambda cluster: manage(cluster, name, force=False))
     return Place(Kubectl(name), image, folder)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from support.kubectl import Kubectl, KubectlError
+from support.kubectl import Kubectl
+from support.looking import ClusterError
 from support.node import NODE
 from support.operators import Operators
 from support.services import is_ready, uid_of
@@ -71,5 +72,5 @@ class ControlPlane:
     def _answers(self) -> bool:
         try:
             return self.kubectl.raw("/readyz") == "ok"
-        except KubectlError:
+        except ClusterError:
             return False

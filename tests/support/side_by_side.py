@@ -1,10 +1,12 @@
 """Who runs beside whom on the cluster, as hooks that a conftest imports.
 
-Workers of pytest-xdist share it, each with a file at a time. What is in a folder `alone` takes away what all others
-need: it comes last, on one worker, and nothing runs beside it.
+Workers of pytest-xdist share it. Each takes a file at a time where its tests share a namespace, and one test where each
+has its own; those that last long come first, so that nobody waits for the last. What is in a folder `alone` takes away
+what all others need: it comes last, on one worker, and nothing runs beside it.
 """
 
 import fcntl
+import re
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
@@ -15,15 +17,27 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ALONE = "alone"
 LAST = "last"
+_SHARED = re.compile(r"\bshared: Place\b")
+_OWN = re.compile(r"\bplace: Place\b")
 _LOCK = Path(__file__).parents[2] / "reports" / "cluster.lock"
 
 
 class _SideBySide(LoadFileScheduling):  # type: ignore[misc]
-    """Gives each worker whole files, and the folder as if it were one."""
+    """Gives each worker whole files, or single tests of a file that shares nothing, and the folder as if it were one.
+
+    Who gives the work out knows of a test only what it is called, so the files are looked at.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return ALONE if ALONE in Path(file).parts else file
+        if ALONE in Path(file).parts:
+            return ALONE
+        return nodeid if _shares_nothing(self.config.rootpath / file) else file
+
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker more when it begins its last test, and not before: another may be free by then."""
+        if not self.workqueue or self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)
 
 
 def know_markers(config: pytest.Config) -> None:
@@ -37,8 +51,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run those that run alone after the others, and those last that say so; else the order is that of the files."""
-    items.sort(key=lambda item: (_is_alone(item), item.get_closest_marker(LAST) is not None))
+    """Put those that run alone last, and of these those at the end that say so; else the long ones first."""
+    items.sort(key=lambda item: (_is_alone(item), item.get_closest_marker(LAST) is not None, _turn(item)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,3 +75,19 @@ def _lock() -> IO[str]:
 
 def _is_alone(item: pytest.Item) -> bool:
     return ALONE in item.path.parts
+
+
+def _turn(item: pytest.Item) -> int:
+    """First whole files with a namespace, then single tests with one, then what needs none; alone as they are."""
+    if _is_alone(item):
+        return 0
+    return 1 if _shares_nothing(item.path) else 0 if _SHARED.search(_text(item.path)) else 2
+
+
+def _shares_nothing(path: Path) -> bool:
+    return bool(_OWN.search(_text(path))) and not _SHARED.search(_text(path))
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
