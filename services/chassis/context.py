@@ -101,6 +101,8 @@ def prolong(timeout: float) -> Iterator[RequestContext | None]:
 
 def _budget(headers: Mapping[str, str], timeout: float) -> float:
     """Seconds that the caller still waits, as far as it says so, and never more than our own limit."""
-    told = [headers.get(name, "") for name in (DEADLINE, ENVOY_DEADLINE)]
-    budgets = [int(value) / 1000 for value in told if _MILLISECONDS.fullmatch(value)]
-    return min([timeout, *(budget for budget in budgets if budget > 0)])
+    for name in (DEADLINE, ENVOY_DEADLINE):
+        value = headers.get(name)
+        if value is not None and _MILLISECONDS.fullmatch(value) and 0 < (told := int(value) / 1000) < timeout:
+            timeout = told
+    return timeout

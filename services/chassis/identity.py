@@ -6,12 +6,14 @@ the header, so it names nobody outside the mesh. See Envoy's "x-forwarded-client
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 HEADER: Final = "x-forwarded-client-cert"
 _SCHEME = "spiffe://"
 
 
+@lru_cache(maxsize=256)  # a pod is called by few others, with the same header each time, and reading it takes long
 def caller(header: str | None) -> str | None:
     """SPIFFE ID of the direct peer, or None when the header has none.
 

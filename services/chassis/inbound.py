@@ -22,6 +22,8 @@ _log = logging.getLogger("chassis.request")
 _NAMES: Final = (*context.READ, *TRACE_HEADERS, identity.HEADER, "content-length", "transfer-encoding")
 _READ: Final = {name.encode(): name for name in _NAMES}
 """Headers that are read here. All are picked in one pass, for a request through a sidecar has a dozen more."""
+_REQUEST_ID: Final = context.REQUEST_ID.encode()
+_SERVED_BY: Final = context.SERVED_BY.encode()
 
 
 class Inbound:
@@ -66,7 +68,7 @@ class Inbound:
         finally:
             self._lifecycle.end_request()
             route = getattr(scope.get("route"), "path", UNMATCHED)
-            self._telemetry.end_request(span, scope["method"], route, answer.status)
+            self._telemetry.end_request(span, scope, route, answer.status)
             self._record(scope["method"], route, answer.status, time.perf_counter() - started, request)
 
     def _record(self, method: str, route: str, status: int, seconds: float, request: context.RequestContext) -> None:
@@ -126,9 +128,12 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             served_by = ", ".join([self._served_by, *filter(None, self._request.upstreams)])
-            added = {context.REQUEST_ID: self._request.request_id, context.SERVED_BY: served_by}
+            headers = [
+                *message.get("headers", ()),
+                (_REQUEST_ID, self._request.request_id.encode()),
+                (_SERVED_BY, served_by.encode("latin-1")),
+            ]
             if self._lifecycle.draining:
-                added["connection"] = "close"
-            encoded = ((name.encode(), value.encode("latin-1")) for name, value in added.items())
-            message["headers"] = [*message.get("headers", ()), *encoded]
+                headers.append((b"connection", b"close"))
+            message["headers"] = headers
         await self._send(message)

@@ -54,6 +54,14 @@ def test_a_request_is_one_trace_from_the_gateway_to_the_catalog(collector: Colle
         "GET /v1/products/{sku}",
         "GET /api/v1/catalog/{sku}",
     ]
+    said = {one.key: one.value.string_value or one.value.int_value for one in chain[0][1].attributes}
+    assert said == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.route": "/v1/products/{sku}",
+        "url.path": "/v1/products/rope-01",
+        "url.scheme": "http",
+    }
 
 
 @pytest.mark.parametrize("sampled", [True, False])
