@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from loadtests import Recording
-from support.place import Place
+from support.place import Place, in_mid_rollout
 from support.services import Service, carries, phase_of
 from support.traffic import go_on, nothing_lost, story
 from support.waiting import eventually
@@ -100,6 +100,11 @@ def test_a_service_deleted_without_its_children_goes_on_serving_with_the_stable_
     assert {r.revision_of("orders") for r in seen.requests[-100:]} == {1}
     assert service.weights() == {"r1": 100}
     assert [p["status"]["phase"] for p in service.pods(1)] == ["Running"]
+
+
+def test_a_namespace_deleted_in_mid_rollout_goes_away(place: Place) -> None:
+    in_mid_rollout(place, grace="3s")
+    place.goes_away()
 
 
 def _says_404(count: int) -> Callable[[Recording], bool]:

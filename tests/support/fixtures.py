@@ -29,6 +29,14 @@ def a_place(title: str, image: str, reports: str) -> Iterator[Place]:
     made.close()
 
 
+def a_release(operators: Operators) -> Iterator[Release]:
+    """Seatrial's release while somebody changes it, put back as it was."""
+    before = Release.installed()
+    yield before
+    before.install()
+    operators.await_holder(within=90)
+
+
 @pytest.fixture(scope="session")
 def kubectl() -> Kubectl:
     """kubectl on the cluster."""
@@ -50,7 +58,4 @@ def operators(kubectl: Kubectl) -> Operators:
 @pytest.fixture
 def release(operators: Operators) -> Iterator[Release]:
     """Seatrial's release, put back as it was."""
-    before = Release.installed()
-    yield before
-    before.install()
-    operators.await_holder(within=90)
+    yield from a_release(operators)

@@ -98,15 +98,6 @@ class Place:
         }
         return self.service(name, exposed=False, **merged(base, spec))
 
-    def in_mid_rollout(self, *, grace: str) -> Service:
-        """A service whose second revision has 30 % and keeps them; its pods may take `grace` to end."""
-        service = self.service("orders", rollout={"hold": "300s"}, shutdown={"grace": grace})
-        service.apply()
-        service.await_stable(1)
-        service.release("two")
-        service.await_weight(2, 30)
-        return service
-
     def load(self, *, rate: float = 30, path: str = PATH, ask: Ask | None = None, **settings: Any) -> OpenLoad:
         """Requests from outside for as long as the block lasts: open arrival, independent users.
 
@@ -160,6 +151,19 @@ def make_place(title: str, image: str, folder: Path) -> Place:
     name = f"e2e-{words}-{secrets.token_hex(2)}"
     on_cluster(CONTEXT, lambda cluster: manage(cluster, name, force=False))
     return Place(Kubectl(name), image, folder)
+
+
+def in_mid_rollout(*places: Place, grace: str) -> list[Service]:
+    """A service in each, whose second revision has 30 % and keeps them; their pods may take `grace` to end."""
+    services = [p.service("orders", rollout={"hold": "300s"}, shutdown={"grace": grace}) for p in places]
+    for service in services:
+        service.apply()
+    for service in services:
+        service.await_stable(1)
+        service.release("two")
+    for service in services:
+        service.await_weight(2, 30)
+    return services
 
 
 def shop_image(kubectl: Kubectl) -> str:

@@ -209,6 +209,12 @@ def carries(weight: int) -> Callable[[Object], bool]:
     return lambda revision: bool(attempt_of(revision).get("weight", {}).get("verified") == weight)
 
 
+def counted(revision: Object) -> int:
+    """Requests of the new revision that its evidence counts."""
+    evidence = attempt_of(revision).get("evidence") or {}
+    return next((int(s["canary"]["total"]) for s in evidence.get("slos", []) if s["name"] == "errors"), 0)
+
+
 def last_word(attempt: Json) -> str:
     """What an attempt's history said last."""
     history = attempt.get("history") or [{}]

@@ -1,17 +1,23 @@
 """Seatrial upgraded, taken away and put back: services don't notice."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from support.fixtures import release
+from support.fixtures import a_release
 from support.helm import Release
 from support.operators import JANITOR, OPERATOR, Operators
-from support.place import Place
+from support.place import Place, in_mid_rollout
 from support.services import Service, uid_of
 from support.traffic import go_on, nothing_lost
 
-__all__ = ["release"]
-
 pytestmark = pytest.mark.last
+
+
+@pytest.fixture(scope="module")
+def release(operators: Operators) -> Iterator[Release]:
+    """Seatrial's release: each test leaves it in a state in which the next one can use it."""
+    yield from a_release(operators)
 
 
 def test_the_chart_tests_itself(release: Release) -> None:
@@ -37,8 +43,7 @@ def test_an_upgrade_leaves_services_untouched(place: Place, release: Release, op
 def test_an_uninstall_leaves_traffic_working_and_namespaces_free(
     place: Place, shared: Place, release: Release, operators: Operators
 ) -> None:
-    service = place.in_mid_rollout(grace="6s")
-    shared.in_mid_rollout(grace="6s")
+    service, _ = in_mid_rollout(place, shared, grace="6s")
     with place.load() as load:
         release.uninstall()
 
