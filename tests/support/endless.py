@@ -11,13 +11,16 @@ GATEWAY = ("127.0.0.1", 8080)
 
 
 class Endless:
-    """One stream of `/stream`, in chunks, or as a WebSocket; `revision` served it."""
+    """One stream of `/stream`, in chunks or as a WebSocket, or the answer to a `call` of gRPC; `revision` served it."""
 
-    def __init__(self, host: str, *, upgrade: str = "", path: str = "/stream") -> None:
+    def __init__(self, host: str, *, upgrade: str = "", path: str = "/stream", call: str = "") -> None:
         self._over = threading.Event()
         self._socket = socket.create_connection(GATEWAY, timeout=10)
         more = f"connection: upgrade\r\nupgrade: {upgrade}\r\n" if upgrade else ""
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nhost: {host}\r\n{more}\r\n".encode())
+        if call:
+            more = "content-type: application/grpc\r\nte: trailers\r\ncontent-length: 0\r\n"
+        asked = f"POST {call}" if call else f"GET {path}"
+        self._socket.sendall(f"{asked} HTTP/1.1\r\nhost: {host}\r\n{more}\r\n".encode())
         head = self._head()
         self.revision = parse(head["x-served-by"])[0].revision
         self._reader = threading.Thread(target=self._read, daemon=True, name="stream")
