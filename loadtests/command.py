@@ -2,8 +2,10 @@
 
 import argparse
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from loadtests.arrivals import SPACINGS
 from loadtests.plan import HEADERS, HOST, Ask, Plan, parse_header, parse_stages
@@ -23,10 +25,18 @@ def _open(argv: Sequence[str]) -> int:
         plan = plan_of(given)
     except ValueError as error:
         parser.error(str(error))
+    _without_pages()
     from loadtests.generate import generate  # noqa: PLC0415 - patches the standard library
 
     generate(plan, driven=given.driven)
     return 0
+
+
+def _without_pages() -> None:
+    """Keep Locust from importing its web pages, which nobody asks for here: Flask is a third of a generator's start."""
+    pages = ModuleType("locust.web")
+    vars(pages)["WebUI"] = None
+    sys.modules[pages.__name__] = pages
 
 
 def open_parser() -> argparse.ArgumentParser:
