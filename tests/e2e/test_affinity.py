@@ -10,7 +10,7 @@ FIRST, SECOND = 20, 60
 
 
 def test_a_step_draws_stable_users_once_and_moves_nobody_back(place: Place) -> None:
-    rollout = {"steps": [FIRST, SECOND], "hold": "600s", "analysis": None, "affinity": {}}
+    rollout: dict[str, object] = {"steps": [FIRST, SECOND], "hold": "600s", "analysis": None, "affinity": {}}
     service = place.actor("orders", rollout=rollout)
     service.apply()
     service.await_stable(1)
