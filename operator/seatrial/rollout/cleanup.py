@@ -17,9 +17,10 @@ def leave(world: World, decision: Decision, story: Story) -> Decision:
     playing = {decision.stable, decision.canary} | decision.routing.routed
     for number in story.statuses:
         routed = number in mesh.live.routed or number in decision.routing.routed
-        idle = not routed and mesh.settled and number not in playing
-        leaving = number in mesh.live.subsets or world.pods_of(number).wanted > 0
-        story.drain(number, idle=idle and leaving)
+        unused = not routed and number not in playing
+        idle = unused and mesh.settled
+        there = number in mesh.live.subsets or world.pods_of(number).wanted > 0
+        story.drain(number, leaves=unused and there, idle=idle)
         if number in playing or number in scales:
             continue
         wanted = world.pods_of(number).wanted

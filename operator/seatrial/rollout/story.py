@@ -125,12 +125,15 @@ class Story:
     def _answered(self, revision: int, answer: Answer) -> None:
         self.statuses[revision] = self.statuses[revision].model_copy(update={"answer": answer})
 
-    def drain(self, revision: int, *, idle: bool) -> None:
-        """Start the clock of a revision that the proxies send nothing any more, or clear it where they do."""
+    def drain(self, revision: int, *, leaves: bool, idle: bool) -> None:
+        """Start the clock of a revision that leaves and is seen to be sent nothing any more, or clear it.
+
+        It runs on while the proxies carry something else: nothing that they are told routes there.
+        """
         status = self.statuses[revision]
-        if idle and status.draining_since is None:
+        if leaves and idle and status.draining_since is None:
             self.statuses[revision] = status.model_copy(update={"draining_since": stamp(self.now)})
-        elif not idle and status.draining_since is not None:
+        elif not leaves and status.draining_since is not None:
             self.statuses[revision] = status.model_copy(update={"draining_since": None})
 
     def say(self, revision: int | None, reason: str, message: str, *, warning: bool = False) -> None:

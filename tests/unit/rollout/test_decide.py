@@ -110,6 +110,20 @@ def test_streams_are_cut_and_counted_when_the_drain_is_over(sea: Sea) -> None:
     assert events == ["revision 1 still had 3 requests or streams after 10s: cut"]
 
 
+def test_a_drain_goes_on_where_it_was_while_the_proxies_are_asked_anew(sea: Sea) -> None:
+    sea.change("two", shutdown={"drain": "20s"})
+    sea.busy = {1: 3}
+    sea.until(Phase.SUCCEEDED, 2)
+    for _ in range(5):
+        sea.look()
+    began = sea.revisions[1].status.draining_since
+    assert began is not None
+    sea.unacknowledged = 2  # as an operator sees it that has just started
+    for _ in range(5):
+        sea.look()
+        assert sea.revisions[1].status.draining_since == began
+
+
 def test_a_revision_that_never_becomes_ready_never_gets_a_request(sea: Sea) -> None:
     sea.broken = frozenset({"two"})
     sea.change("two")
