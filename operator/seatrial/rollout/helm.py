@@ -113,8 +113,8 @@ class Helm:
         return marked, mirror, sticky
 
     def following(self, attempt: Attempt, weight: int) -> int:
-        """The weight after `weight`. Where stable serves nobody, it is all of it."""
-        nothing_to_protect = self.stable is not None and self.world.pods_of(self.stable).ready == 0
+        """The weight after `weight`. Where stable serves nobody, or there is none yet, it is all of it."""
+        nothing_to_protect = self.stable is None or self.world.pods_of(self.stable).ready == 0
         if nothing_to_protect:
             return 100
         return steps.following(self.rollout, attempt, weight, self.world.verdict)

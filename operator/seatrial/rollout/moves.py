@@ -148,6 +148,7 @@ def _serves(helm: Helm, pods: Pods) -> bool:
 def _step_to(helm: Helm, canary: int, weight: int, why: str) -> None:
     phase = Phase.PROMOTING if weight == 100 else Phase.SHIFTING
     helm.story.move(canary, phase, weight, f"to {weight} %: {why}")
+    helm.pods_ahead = 0  # those for the step after this one are asked for at once
 
 
 def _held(helm: Helm, attempt: Attempt, *, only_for: str = "") -> bool:

@@ -20,7 +20,8 @@ def shares(world: World, decision: Decision, whole: int) -> dict[int, PodShare]:
     pods = {n: max(decision.scales.get(n, 0), world.pods_of(n).wanted) for n in decision.statuses}
     if (canary := decision.canary) in pods:  # its step may be a new one, whose pods come with the next move
         pods[canary] = max(pods[canary], capacity.needed(whole, decision.routing.weights.get(canary, 0)))
-    roles = {decision.stable: "stable", decision.canary: "canary"}
+    alone = decision.canary if decision.stable is None else None  # a first one has nobody beside it to be told from
+    roles = {decision.canary: "canary", decision.stable: "stable", alone: "stable"}
     parts = _parts(world, decision, pods)
     return {
         number: PodShare(roles.get(number, "kept"), _each(part, whole, pods[number]), share=part, peers=pods[number])

@@ -20,7 +20,7 @@ def test_the_stable_revision_alone_does_all_the_work() -> None:
 def test_the_first_revision_works_as_soon_as_it_has_pods() -> None:
     sea = Sea(a_service())
     sea.until(Phase.STARTING, 1)
-    assert told(sea)[1] == PodShare("canary", 100)
+    assert told(sea)[1] == PodShare("stable", 100)
 
 
 def test_a_revision_that_starts_has_no_share() -> None:

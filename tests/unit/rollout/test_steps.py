@@ -117,12 +117,26 @@ def test_where_no_steps_are_given_the_evidence_chooses_the_weights() -> None:
 
 
 def test_a_weight_waits_for_the_pods_that_it_needs() -> None:
-    sea = a_sea(steps=[10, 100 - 1])
+    sea = a_sea(steps=[10, 50, 100 - 1])
     sea.until(Phase.SHIFTING, 2)
+    look(sea, 5)
     sea.ready_after = 10_000
     sea.sees("Better", allowed=100)
     look(sea, 30)
-    assert dict(sea.routing.weights) == {1: 90, 2: 10}
+    assert dict(sea.routing.weights) == {1: 50, 2: 50}
+
+
+def test_pods_for_the_step_after_the_next_are_asked_for_with_the_step() -> None:
+    sea = a_sea(steps=[10, 50])
+    sea.until(Phase.SHIFTING, 2)
+    assert sea.pods[2].wanted == 2
+
+
+def test_the_first_revision_begins_with_all_its_pods() -> None:
+    sea = Sea(a_service())
+    sea.until(Phase.STARTING, 1)
+    sea.look()
+    assert sea.pods[1].wanted == sea.service.spec.replicas
 
 
 def test_pods_that_evidence_asks_for_late_have_their_time_too() -> None:
