@@ -35,10 +35,12 @@ Owned = Mapping[tuple[str, str], Object]
 class Sight:
     """What a pass decides on. `frozen` is the present template, None where it can't be frozen or isn't accepted.
 
+    `raw` is the MeshService, `revisions` are its Revisions by number, as the API server gives them.
     It must be looked again in `look_again` seconds, and at `look_at` by the clock, where they aren't None.
     """
 
     raw: Object
+    revisions: Mapping[int, Object]
     service: MeshService
     world: World
     findings: Findings
@@ -96,12 +98,8 @@ class Observer:
         service = self._fleet.in_use(raw, known) or read
         meta = service.metadata
         owned = self._cache.owned(meta.namespace, meta.name)
-        revisions = tuple(
-            sorted(
-                (self._revisions.of(r) for r in self._cache.revisions(meta.namespace, meta.name)),
-                key=lambda r: r.spec.number,
-            )
-        )
+        raws = {r["spec"]["number"]: r for r in self._cache.revisions(meta.namespace, meta.name)}
+        revisions = tuple(self._revisions.of(r) for _, r in sorted(raws.items()))
         pods = self._cache.pods(meta.namespace, meta.name)
         deployments = [obj for (kind, _), obj in owned.items() if kind == "Deployment"]
         by_revision = pods_by_revision(deployments, pods)
@@ -125,6 +123,7 @@ class Observer:
         findings = self._findings(reading, service, known, hindered, unverified)
         return Sight(
             raw=raw,
+            revisions=raws,
             service=service,
             world=world,
             findings=findings,

@@ -1,16 +1,17 @@
 """One pass: observe, decide, write. The writes are in the order of safety, and a pass may die after any of them.
 
-Config copies and the Revision come first, then what the Revisions tell, then the objects in the order of the renderer,
-then what isn't rendered any more goes, then the MeshService's status. The finalizer is there before anything of a
-rollout is written and goes when the last of it is.
+Config copies and the Revision come first, then what the Revisions tell, then the objects in the order of the renderer
+(of a service that has none yet: see `launch`), then what isn't rendered any more goes, then the MeshService's status.
+The finalizer is there before anything of an attempt is written and goes when the last of it is.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from seatrial.api.names import ANNOTATION_VERB, FINALIZER, delegate_name, revision_name
+from seatrial.api.names import ANNOTATION_VERB, FINALIZER
+from seatrial.api.revision import Revision
 from seatrial.control.cache import Cache, Object, Written, controller_of
 from seatrial.control.configs import Configs, revision_object
 from seatrial.control.fleet import Fleet, Reading
@@ -18,6 +19,7 @@ from seatrial.control.gauges import Gauges
 from seatrial.control.hosts import Hosts, order_of_leaving
 from seatrial.control.judging import Judging
 from seatrial.control.keys import HostsKey, Key, ServiceKey
+from seatrial.control.launch import launch, names_needed
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
 from seatrial.control.pods import revision_of, untold
@@ -26,19 +28,7 @@ from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import reconciling
 from seatrial.control.writer import Name, Writer
 from seatrial.kube.errors import Conflict, Forbidden, NameTaken, NotFound, Terminating
-from seatrial.kube.kinds import (
-    AUTHORIZATION_POLICY,
-    DEPLOYMENT,
-    DESTINATION_RULE,
-    MESH_SERVICE,
-    NETWORK_POLICY,
-    REVISION,
-    SERVICE,
-    SERVICE_ACCOUNT,
-    SIDECAR,
-    VIRTUAL_SERVICE,
-    Kind,
-)
+from seatrial.kube.kinds import MESH_SERVICE
 from seatrial.render import Inputs
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings
@@ -125,14 +115,16 @@ class Reconciler:
         began = parts.clock()
         sight = await parts.observer.look(raw, reading)
         decision = self._decide(sight)
-        parts.gauges.show(key, decision)
         try:
             taken, free = await self._names(key, sight, decision)
             if taken:
                 await parts.teller.refuse(key, raw, tuple(t.message for t in taken), "NameTaken")
                 return NAME_TAKEN
-            if not await self._write(key, sight, decision, free):
-                return SOON
+            if decision.create is not None:
+                sight = await self._freeze(key, sight, decision.create)
+                decision = self._decide(sight)
+            parts.gauges.show(key, decision)
+            untold = await self._write(key, sight, decision, free)
         except NameTaken as error:
             sight = replace(sight, findings=_refused(sight.findings, error.message, "NameTaken"))
             await parts.teller.report(key, sight, decision)
@@ -147,7 +139,7 @@ class Reconciler:
             await parts.teller.report(key, sight, decision)
             raise
         look_at = None if sight.look_at is None else sight.look_at - began
-        return _soonest(decision.look_after, sight.look_again, look_at)
+        return _soonest(decision.look_after, sight.look_again, look_at, untold)
 
     def _decide(self, sight: Sight) -> Decision:
         """A template that can't be frozen makes no revision; a deletion gives up waiting after a while."""
@@ -163,30 +155,39 @@ class Reconciler:
         now = self._parts.clock()
         return now - self._ending.setdefault(uid, now) > PATIENCE_WITH_THE_END
 
-    async def _write(self, key: ServiceKey, sight: Sight, decision: Decision, free: frozenset[Name]) -> bool:
-        """False where it must be looked at again first."""
+    async def _write(self, key: ServiceKey, sight: Sight, decision: Decision, free: frozenset[Name]) -> float | None:
+        """Seconds until something of it is still to be written; None where nothing is."""
         parts = self._parts
         deleting = bool(sight.service.metadata.deletion_timestamp)
-        if decision.active and not deleting and await self._hold(key, sight.raw):
-            return False
-        if decision.create is not None and sight.frozen is not None:
-            await self._freeze(key, sight, decision.create)
+        if decision.active and not deleting:
+            sight = await self._hold(key, sight)
         if await self._take_verbs_off(key, sight):
-            return False
-        await parts.teller.revisions(key, sight, decision)
-        desired = self._rendering.of(key, _inputs(sight, decision, parts.fencing()))
+            return SOON
+        untold = await parts.teller.revisions(key, sight, decision)
         if decision.routing != sight.world.mesh.live:
             await parts.mesh.before_write(key.namespace, key.name)
-        if deleting:
-            desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(_name(o)))]
-        await parts.writer.put(key, desired, sight.owned, free)
+        desired = await self._put(key, sight, decision, free)
         await self._tell_pods(key, decision, deleting=deleting)
         if not deleting:
             await self._prune(key, sight, decision, desired)
-        if not decision.active and await self._end(key, sight.raw) and deleting:
-            return True
-        await parts.teller.report(key, sight, decision)
-        return True
+        if not decision.active and (ended := await self._end(key, sight.raw)):
+            if deleting:
+                return None
+            sight = replace(sight, raw=ended)
+        return _soonest(untold, await parts.teller.report(key, sight, decision))
+
+    async def _put(self, key: ServiceKey, sight: Sight, decision: Decision, free: frozenset[Name]) -> Sequence[Object]:
+        """Write the objects themselves, and give what is desired of them."""
+        writer, inputs = self._parts.writer, _inputs(sight, decision, self._parts.fencing())
+        desired = self._rendering.of(key, inputs)
+        if sight.service.metadata.deletion_timestamp:
+            desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(_name(o)))]
+            await writer.put(key, desired, sight.owned)
+        elif free:
+            await launch(writer, key, lambda uids: self._rendering.of(key, replace(inputs, live=uids)), free)
+        else:
+            await writer.put(key, desired, sight.owned)
+        return desired
 
     async def _tell_pods(self, key: ServiceKey, decision: Decision, *, deleting: bool) -> None:
         """Pods of what is being deleted may live on without it, or go with a namespace where we have no right left."""
@@ -197,21 +198,22 @@ class Reconciler:
             if not deleting:
                 raise
 
-    async def _hold(self, key: ServiceKey, raw: Object) -> bool:
-        finalizers = raw["metadata"].get("finalizers") or []
+    async def _hold(self, key: ServiceKey, sight: Sight) -> Sight:
+        """Put our finalizer on where it isn't there."""
+        finalizers = sight.raw["metadata"].get("finalizers") or []
         if FINALIZER in finalizers:
-            return False
-        await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [*finalizers, FINALIZER])
-        return True
+            return sight
+        held = await self._parts.writer.finalizers(key, MESH_SERVICE, sight.raw, [*finalizers, FINALIZER])
+        return replace(sight, raw=held)
 
-    async def _end(self, key: ServiceKey, raw: Object) -> bool:
-        """Take our finalizer off; False where it isn't there."""
+    async def _end(self, key: ServiceKey, raw: Object) -> Object | None:
+        """Take our finalizer off, and give the object as it is then; None where it isn't there."""
         finalizers = raw["metadata"].get("finalizers") or []
         if FINALIZER not in finalizers:
-            return False
-        await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [f for f in finalizers if f != FINALIZER])
+            return None
+        ended = await self._parts.writer.finalizers(key, MESH_SERVICE, raw, [f for f in finalizers if f != FINALIZER])
         self._ending.pop(raw["metadata"]["uid"], None)
-        return True
+        return ended
 
     async def _take_verbs_off(self, key: ServiceKey, sight: Sight) -> bool:
         """A verb that was answered may be asked again: its annotation goes. Whether there was one."""
@@ -223,13 +225,22 @@ class Reconciler:
                 await self._parts.writer.without_annotation(key, raw, ANNOTATION_VERB)
         return bool(answered)
 
-    async def _freeze(self, key: ServiceKey, sight: Sight, number: int) -> None:
+    async def _freeze(self, key: ServiceKey, sight: Sight, number: int) -> Sight:
+        """Make the revision of the present template; the sight has it then, so that the pass goes on with it."""
         parts = self._parts
         if sight.frozen is None:
             raise ValueError("there is no template to freeze")
         for copy in await parts.configs.copies(sight.service, sight.frozen):
             await parts.writer.create(key, copy)
-        await parts.writer.create(key, revision_object(sight.service, number, sight.frozen))
+        made = await parts.writer.create(key, revision_object(sight.service, number, sight.frozen))
+        if made.get("status"):
+            raise Conflict(f"revision {number} is there already, and no watch has shown it")
+        revisions = (*sight.world.revisions, Revision.parse(made))
+        return replace(
+            sight,
+            revisions={**sight.revisions, number: made},
+            world=replace(sight.world, revisions=tuple(sorted(revisions, key=lambda r: r.spec.number))),
+        )
 
     async def _prune(self, key: ServiceKey, sight: Sight, decision: Decision, desired: Iterable[Object]) -> None:
         """What isn't rendered any more: routes before subsets before the rest, and nothing that has traffic."""
@@ -266,7 +277,7 @@ class Reconciler:
         """Before the first write for a service: whose names are taken, and which are free."""
         if sight.owned or sight.world.revisions:
             return [], frozenset()
-        return await self._parts.writer.taken(key, _names(key.name, decision.create or 1))
+        return await self._parts.writer.taken(key, names_needed(key.name, decision.create or 1))
 
     def _forget(self, key: ServiceKey) -> None:
         parts = self._parts
@@ -304,16 +315,6 @@ def _as_owned(desired: Object, live: Object) -> Object:
     if owners := live["metadata"].get("ownerReferences"):
         meta["ownerReferences"] = owners
     return desired | {"metadata": meta}
-
-
-def _names(name: str, number: int) -> list[tuple[Kind, str]]:
-    one_each = (SERVICE_ACCOUNT, SERVICE, NETWORK_POLICY, SIDECAR, AUTHORIZATION_POLICY, DESTINATION_RULE)
-    return [
-        *((kind, name) for kind in (*one_each, VIRTUAL_SERVICE)),
-        (VIRTUAL_SERVICE, delegate_name(name)),
-        (DEPLOYMENT, revision_name(name, number)),
-        (REVISION, revision_name(name, number)),
-    ]
 
 
 def _refused(findings: Findings, message: str, reason: str) -> Findings:

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 
 from seatrial.api.base import API_VERSION
 from seatrial.api.conditions import Condition, merge
 from seatrial.api.meshservice import MeshServiceStatus
-from seatrial.control.cache import Cache, Object
+from seatrial.control.cache import Object
 from seatrial.control.keys import ServiceKey
 from seatrial.control.observe import Sight
+from seatrial.control.pace import Pace
 from seatrial.control.writer import Writer
 from seatrial.kube import events
 from seatrial.kube.client import Kube
@@ -25,31 +27,43 @@ _SAID_WHEN_FALSE = ("Accepted", "ResolvedRefs")
 
 
 class Teller:
-    """`instance` names this process in Events; `now` is the wall clock."""
+    """`instance` names this process in Events; `now` is the wall clock, `clock` a monotonic one."""
 
-    def __init__(self, kube: Kube, cache: Cache, writer: Writer, *, instance: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        writer: Writer,
+        *,
+        instance: str,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kube = kube
-        self._cache = cache
         self._writer = writer
         self._instance = instance
         self._now = now
+        self._clock = clock
+        self._pace = Pace()
 
-    async def revisions(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
-        """The statuses of the Revisions, then the Events that tell the same."""
-        raws = {raw["spec"]["number"]: raw for raw in self._cache.revisions(key.namespace, key.name)}
-        for number, status in sorted(decision.statuses.items()):
-            raw = raws.get(number)
-            if raw is None or number in decision.forget:
-                continue
-            dumped = status.dump()
-            if dumped != (raw.get("status") or {}):
-                await self._writer.status(key, _with_status(raw, dumped))
+    async def revisions(self, key: ServiceKey, sight: Sight, decision: Decision) -> float | None:
+        """The statuses of the Revisions, then the Events that tell the same.
+
+        Returns the seconds until what wasn't written yet is due; None where all is.
+        """
+        raws = sight.revisions
+        told = {event.revision for event in decision.events}
+        waits = [
+            await self._write(key, raws[number], status.dump(), at_once=number in told)
+            for number, status in sorted(decision.statuses.items())
+            if number in raws and number not in decision.forget
+        ]
         about = [(raws.get(e.revision) if e.revision is not None else None, e) for e in decision.events]
         await asyncio.gather(*(self._say(raw or sight.raw, event) for raw, event in about))
+        return min((wait for wait in waits if wait), default=None)
 
-    async def report(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
-        """The MeshService's status."""
-        await self._tell(key, sight.raw, report(sight.world, decision, sight.findings))
+    async def report(self, key: ServiceKey, sight: Sight, decision: Decision) -> float | None:
+        """The MeshService's status; returns as `revisions` does."""
+        return await self._tell(key, sight.raw, report(sight.world, decision, sight.findings)) or None
 
     async def refuse(self, key: ServiceKey, raw: Object, why: tuple[str, ...], reason: str) -> None:
         """The status of a MeshService that nothing is done for: what served goes on serving."""
@@ -78,18 +92,28 @@ class Teller:
         )
         await self._tell(key, raw, status)
 
-    async def _tell(self, key: ServiceKey, raw: Object, status: MeshServiceStatus) -> None:
-        dumped = status.dump()
+    async def _write(self, key: ServiceKey, raw: Object, status: Object, *, at_once: bool = False) -> float:
+        """Write it where it changed and may be written; returns the seconds until it may."""
+        before, uid = raw.get("status") or {}, raw["metadata"]["uid"]
+        if status == before:
+            return 0.0
+        wait = 0.0 if at_once else self._pace.wait(uid, before, status, self._clock())
+        if not wait:
+            await self._writer.status(key, raw, status)
+            self._pace.wrote(uid, self._clock())
+        return wait
+
+    async def _tell(self, key: ServiceKey, raw: Object, status: MeshServiceStatus) -> float:
         before = raw.get("status") or {}
-        if dumped == before:
-            return
-        await self._writer.status(key, _with_status(raw, dumped))
+        if wait := await self._write(key, raw, status.dump()):
+            return wait
         was = {c["type"]: c for c in before.get("conditions") or ()}
         for condition in status.conditions:
             if condition.type in _SAID_WHEN_FALSE and condition.status == "False":
                 known = was.get(condition.type) or {}
                 if (known.get("status"), known.get("message")) != ("False", condition.message):
                     await self._say(raw, Event(condition.reason, condition.message, warning=True))
+        return 0.0
 
     async def _say(self, raw: Object, event: Event) -> None:
         """An Event that can't be written is no reason to stop."""
@@ -109,7 +133,3 @@ class Teller:
             return  # nobody will read it
         except ApiFailure as error:
             log.warning("no Event for %s %s: %s", raw["kind"], meta["name"], error.message)
-
-
-def _with_status(raw: Object, status: Object) -> Object:
-    return {"apiVersion": API_VERSION, "kind": raw["kind"], "metadata": raw["metadata"], "status": status}

@@ -190,7 +190,9 @@ class Term:
             judging=judging,
             writer=writer,
             written=written,
-            teller=Teller(kube, cache, writer, instance=candidate.identity, now=lambda: datetime.now(UTC)),
+            teller=Teller(
+                kube, writer, instance=candidate.identity, now=lambda: datetime.now(UTC), clock=setting.clock
+            ),
             gauges=self._gauges,
             fencing=lambda: candidate.fencing,
             clock=setting.clock,

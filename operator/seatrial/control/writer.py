@@ -5,8 +5,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
+from seatrial.api.base import API_VERSION
 from seatrial.api.names import (
     ANNOTATION_CONTENT,
     ANNOTATION_FENCING,
@@ -18,6 +19,7 @@ from seatrial.control.cache import Object, Written, controller_of
 from seatrial.control.differ import difference
 from seatrial.control.frozen import with_pods_as_made
 from seatrial.control.keys import Key, ServiceKey
+from seatrial.control.patching import merge_patch
 from seatrial.control.telemetry import WRITES
 from seatrial.kube.client import Kube
 from seatrial.kube.errors import AlreadyExists, Conflict, NameTaken, NotFound
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 Name = tuple[str, str]
 Live = Mapping[Name, Object]
+T = TypeVar("T")
 _Content = tuple[str, frozenset[str]]
 
 _GUARDED = frozenset({"VirtualService", "DestinationRule", "Deployment"})
@@ -52,48 +55,64 @@ class Writer:
         self._clock = clock
         self._settled: dict[str, tuple[_Content, str]] = {}  # uid → what was desired, and the version that is just that
 
-    async def put(self, key: Key, desired: Iterable[Object], live: Live, free: Collection[Name] = ()) -> None:
+    async def put(
+        self, key: Key, desired: Iterable[Object], live: Live, free: Collection[Name] = ()
+    ) -> dict[Name, str]:
         """Bring objects to what is desired, in order; those that nothing waits for go side by side.
 
-        `free` has names that were just seen to be nobody's. Raises `NameTaken`, `Conflict`.
+        `free` has names that were just seen to be nobody's. Returns the objects' uids. Raises `NameTaken`, `Conflict`.
         """
-        beside: list[Awaitable[None]] = []
+        there: list[Object] = []
+        beside: list[Awaitable[Object]] = []
         for obj in desired:
             name = (obj["kind"], obj["metadata"]["name"])
             writing = self._put_one(key, obj, live.get(name), free=name in free)
             if obj["kind"] in _SIDE_BY_SIDE:
                 beside.append(writing)
                 continue
-            await _all(beside)
+            there += await _all(beside)
             beside = []
-            await writing
-        await _all(beside)
+            there.append(await writing)
+        there += await _all(beside)
+        return {(obj["kind"], obj["metadata"]["name"]): obj["metadata"]["uid"] for obj in there}
 
-    async def create(self, key: Key, obj: Object) -> None:
-        """Make something that never changes; nothing happens where ours is there already."""
+    async def create(self, key: Key, obj: Object) -> Object:
+        """Make something that never changes, and give it; where ours is there already, that one as it is."""
         self._fencing()
         try:
             made = await self._kube.create(obj)
         except AlreadyExists:
             kind, meta = kind_of(obj["apiVersion"], obj["kind"]), obj["metadata"]
-            if not is_ours(await self._kube.get(kind, meta["name"], meta["namespace"]), key):
+            there = await self._kube.get(kind, meta["name"], meta["namespace"])
+            if not is_ours(there, key):
                 raise NameTaken(kind.name, meta["namespace"], meta["name"]) from None
-            return
+            return there
         self._note(key, made, "created")
+        return made
 
-    async def status(self, key: Key, obj: Object) -> None:
-        """Write a status that is known to have changed."""
+    async def status(self, key: Key, obj: Object, status: Object) -> None:
+        """Write a status that differs from that of `obj`, over the version that was seen. Raises `Conflict`."""
         self._fencing()
-        self._note(key, await self._kube.apply_status(obj), "status")
+        kind, meta = kind_of(API_VERSION, obj["kind"]), obj["metadata"]
+        patch = {
+            "metadata": {"resourceVersion": meta["resourceVersion"]},
+            "status": merge_patch(obj.get("status") or {}, status),
+        }
+        after = await self._kube.merge(kind, meta["name"], meta["namespace"], patch, status=True)
+        self._note(key, after, "status")
 
-    async def finalizers(self, key: Key, kind: Kind, obj: Object, finalizers: list[str]) -> None:
-        """Replace an object's finalizers, over the version that was seen. An object that ends with it is no failure."""
+    async def finalizers(self, key: Key, kind: Kind, obj: Object, finalizers: list[str]) -> Object:
+        """Replace an object's finalizers, over the version that was seen, and give it as it is then.
+
+        An object that ends with it is no failure.
+        """
         self._fencing()
         meta = obj["metadata"]
         patch = {"metadata": {"finalizers": finalizers, "resourceVersion": meta["resourceVersion"]}}
         after = await self._kube.merge(kind, meta["name"], meta["namespace"], patch)
         if finalizers or not meta.get("deletionTimestamp"):
             self._note(key, after, "finalizers")
+        return after
 
     async def without_annotation(self, key: Key, obj: Object, annotation: str) -> None:
         """Take an annotation off, over the version that was seen."""
@@ -138,22 +157,24 @@ class Writer:
         ]
         return foreign, frozenset((kind.name, name) for (kind, name), obj in pairs if obj is None)
 
-    async def _put_one(self, key: Key, desired: Object, seen: Object | None, *, free: bool) -> None:
+    async def _put_one(self, key: Key, desired: Object, seen: Object | None, *, free: bool) -> Object:
+        """The object as it is then."""
         kind = kind_of(desired["apiVersion"], desired["kind"])
         if seen is None and not free:
             seen = await self._unseen(key, kind, desired)
         if seen is None:
             self._fencing()
-            self._note(key, await self._kube.apply(desired), "created")
-            return
+            made = await self._kube.apply(desired)
+            self._note(key, made, "created")
+            return made
         if self._is_settled(desired, seen):
-            return
+            return seen
         desired = with_pods_as_made(desired, seen)
         why = difference(desired, seen)
         if why is None or kind.name in _WRITTEN_ONCE:
             self._settle(desired, seen)
-        else:
-            await self._overwrite(key, desired, seen, why)
+            return seen
+        return await self._overwrite(key, desired, seen, why)
 
     async def _unseen(self, key: Key, kind: Kind, desired: Object) -> Object | None:
         """What no watch shows may be somebody else's, or ours without its labels."""
@@ -166,7 +187,7 @@ class Writer:
             raise NameTaken(kind.name, key.namespace, name)
         return found
 
-    async def _overwrite(self, key: Key, desired: Object, seen: Object, why: str) -> None:
+    async def _overwrite(self, key: Key, desired: Object, seen: Object, why: str) -> Object:
         fencing = self._fencing()
         meta = seen["metadata"]
         if int((meta.get("annotations") or {}).get(ANNOTATION_FENCING, 0)) > fencing:
@@ -179,6 +200,7 @@ class Writer:
             self._settle(desired, after)
         if after["metadata"]["resourceVersion"] != meta["resourceVersion"]:
             self._note(key, after, why)
+        return after
 
     def gone(self, obj: Object) -> None:
         """Somebody deleted it."""
@@ -201,11 +223,14 @@ class Writer:
         log.info("wrote %s %s/%s (%s)", after["kind"], meta.get("namespace", ""), meta["name"], why)
 
 
-async def _all(writes: Iterable[Awaitable[None]]) -> None:
+async def _all(writes: Iterable[Awaitable[T]]) -> list[T]:
     """Ends when the last one has: a pass that failed must not go on writing."""
+    done: list[T] = []
     for outcome in await asyncio.gather(*writes, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+        done.append(outcome)
+    return done
 
 
 def is_ours(obj: Mapping[str, Any], key: Key) -> bool:

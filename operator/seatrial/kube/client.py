@@ -117,17 +117,16 @@ class Kube:
         """
         return await self._patch(obj, PatchType.APPLY, force=force)
 
-    async def apply_status(self, obj: Object) -> Object:
-        """The same for the status; only apiVersion, kind, name and namespace are read beside it."""
-        meta = {k: v for k, v in obj["metadata"].items() if k in {"name", "namespace"}}
-        bare = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta, "status": obj["status"]}
-        return await self._patch(bare, PatchType.APPLY, force=True, status=True)
+    async def merge(
+        self, kind: Kind, name: str, namespace: str | None, patch: Object, *, status: bool = False
+    ) -> Object:
+        """JSON merge patch: null takes a field away, a list replaces the list. `status`: of that, and nothing else.
 
-    async def merge(self, kind: Kind, name: str, namespace: str | None, patch: Object) -> Object:
-        """JSON merge patch: null takes a field away, a list replaces the list."""
+        With ``metadata.resourceVersion`` given, `Conflict` where the object has changed since.
+        """
         metadata = {"name": name} | ({"namespace": namespace} if namespace else {}) | patch.get("metadata", {})
         merged = {"apiVersion": kind.api_version, "kind": kind.name} | patch | {"metadata": metadata}
-        return await self._patch(merged, PatchType.MERGE)
+        return await self._patch(merged, PatchType.MERGE, status=status)
 
     async def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:
         """Delete it with what it owns, in the background; nothing happens where it isn't there."""
