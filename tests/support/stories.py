@@ -98,12 +98,6 @@ def begin(place: Place, name: str, story: Story) -> Service:
     return service
 
 
-def counted(service: Service, revision: int) -> int:
-    """Requests of a revision that the evidence on it counts; none where it was never judged."""
-    slos = (service.attempt(revision).get("evidence") or {}).get("slos", [])
-    return next((int(slo["canary"]["total"]) for slo in slos if slo["name"] == "errors"), 0)
-
-
 def end_of(service: Service) -> End:
     """How it is now."""
     found = service.kubectl.list(KINDS, f"seatrial.dev/service={service.name}")
