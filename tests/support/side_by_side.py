@@ -1,8 +1,9 @@
-"""Who runs beside whom on the cluster, as hooks that a conftest imports.
+"""Who runs beside whom, as hooks that a conftest imports.
 
-Workers of pytest-xdist share it. Each takes a file at a time where its tests share a namespace, and one test where each
-has its own; those that last long come first, so that nobody waits for the last. What is in a folder `alone` takes away
-what all others need: it comes last, on one worker, and nothing runs beside it.
+Workers of pytest-xdist share the cluster. Each takes a file at a time where its tests share a namespace, and one test
+where each has its own; those that last long come first, so that nobody waits for the last. What is in a folder `alone`
+takes away what all others need: it comes last, on one worker, and nothing runs beside it. What is in a folder
+`whole_shop` shares processes that not each worker is to start.
 """
 
 import fcntl
@@ -16,6 +17,8 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ALONE = "alone"
+FOLDERS = {ALONE, "whole_shop"}
+"""Each is one piece of work."""
 LAST = "last"
 _SHARED = re.compile(r"\bshared: Place\b")
 _OWN = re.compile(r"\bplace: Place\b")
@@ -23,15 +26,15 @@ _LOCK = Path(__file__).parents[2] / "reports" / "cluster.lock"
 
 
 class _SideBySide(LoadFileScheduling):  # type: ignore[misc]
-    """Gives each worker whole files, or single tests of a file that shares nothing, and the folder as if it were one.
+    """Gives each worker whole files, or single tests of one that shares nothing, and folders as if they were files.
 
     Who gives the work out knows of a test only what it is called, so the files are looked at.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        if ALONE in Path(file).parts:
-            return ALONE
+        if folder := FOLDERS.intersection(Path(file).parts):
+            return folder.pop()
         return nodeid if _shares_nothing(self.config.rootpath / file) else file
 
     def _reschedule(self, node: Any) -> None:
