@@ -1,6 +1,6 @@
-"""A rollout, a rollback and a deletion, told in short, and how they ended: whatever befalls the operator, alike.
+"""A launch, a rollout, a rollback and a deletion, told in short, and their ends: alike, whatever befalls the operator.
 
-The first two are told once more with evidence that decides: a good revision gets through, a bad one is taken back.
+Two are told once more with evidence that decides: a good revision gets through, a bad one is taken back.
 """
 
 from collections import Counter
@@ -26,13 +26,20 @@ EASY = {"toleratePercentPoints": 5, "stepTimeout": "30m"}  # sure after some doz
 class Story:
     """`told` acts and waits for the end; `ends_with` is what asks then are answered by.
 
-    `rollout` says how long a step is held and what it is judged by. A `bad` one has a second revision that may fail.
+    `rollout` says how long a step is held and what it is judged by. A `bad` one has a second revision that may fail. A
+    `new` one begins with nothing, others with a service that serves.
     """
 
     told: Callable[[Service], None]
     rollout: Mapping[str, Any] = field(default_factory=lambda: {"hold": "2s", "analysis": None})
     ends_with: int = 200
     bad: bool = False
+    new: bool = False
+
+
+def _launch(service: Service) -> None:
+    service.apply()
+    service.await_stable(1, within=WITHIN)
 
 
 def _rollout(service: Service) -> None:
@@ -68,6 +75,7 @@ def _refusal(service: Service) -> None:
 _HELD = {"hold": "600s", "analysis": None}
 _JUDGED = {"hold": "2s", "analysis": EASY}
 STORIES: Mapping[str, Story] = {
+    "launch": Story(_launch, new=True),
     "rollout": Story(_rollout),
     "rollback": Story(_rollback, _HELD),
     "deletion": Story(_deletion, _HELD, ends_with=404),
@@ -85,17 +93,14 @@ class End:
     logs: tuple[tuple[str, ...], ...]
 
 
-def begin(place: Place, name: str, story: Story) -> Service:
-    """A service that serves at the prefix of its name."""
-    service = place.actor(
+def made_for(place: Place, name: str, story: Story) -> Service:
+    """A service at the prefix of its name, that isn't applied yet."""
+    return place.actor(
         name,
         rollout={"steps": [30], **story.rollout},
         expose=[{"host": place.edge.host, "prefix": f"/{name}"}],
         shutdown={"drain": "5s", "grace": "6s"},
     )
-    service.apply()
-    service.await_stable(1)
-    return service
 
 
 def end_of(service: Service) -> End:

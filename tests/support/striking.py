@@ -12,7 +12,7 @@ from support.apart import Apart
 from support.midway import Midway, Rule
 from support.place import Place
 from support.services import counted
-from support.stories import STORIES, End, Story, begin, end_of
+from support.stories import STORIES, End, Story, end_of, made_for
 from support.traffic import story as told_of
 
 
@@ -27,21 +27,33 @@ class Stage:
     def tell(self, name: str, title: str, rule: Callable[[Apart], Rule] | None = None) -> End:
         """Tell a story of a service that is called `name`, under load; returns how it ended."""
         story = STORIES[title]
-        service = begin(self.place, name, story)
-        self.midway.seen.clear()
-        passes = self.midway.rule
-        with self.place.load(rate=20, path=f"/{name}/identity") as load:
-            if rule is not None:
-                self.midway.rule = rule(self.apart)
-            try:
+        service = made_for(self.place, name, story)
+        if story.new:
+            with self._struck(rule):
                 story.told(service)
-            finally:
-                self.midway.rule = passes
+        else:
+            service.apply()
+            service.await_stable(1)
+        with self.place.load(rate=20, path=f"/{name}/identity") as load:
+            if not story.new:
+                with self._struck(rule):
+                    story.told(service)
             seen = load.until(lambda s: _ended(s, story.ends_with), within=60)
         _nobody_harmed(seen, service.name, story)
         answers, revision = seen.split(name).counts.get(2, 0), service.kubectl.get("rev", f"{name}-2")
         assert revision is None or counted(revision) <= answers, f"revision 2 answered {answers} requests"
         return end_of(service)
+
+    @contextmanager
+    def _struck(self, rule: Callable[[Apart], Rule] | None) -> Iterator[None]:
+        """Under a rule while the block lasts."""
+        passes = self.midway.rule
+        if rule is not None:
+            self.midway.rule = rule(self.apart)
+        try:
+            yield
+        finally:
+            self.midway.rule = passes
 
 
 def _ended(seen: Recording, status: int) -> bool:
