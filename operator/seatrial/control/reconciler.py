@@ -138,6 +138,8 @@ class Reconciler:
             sight = replace(sight, findings=_refused(sight.findings, _forbidden(key, error), "Forbidden"))
             await parts.teller.report(key, sight, decision)
             raise
+        if decision.look_after is None:
+            self._rendering.forget(key)
         look_at = None if sight.look_at is None else sight.look_at - began
         return _soonest(decision.look_after, sight.look_again, look_at, untold)
 

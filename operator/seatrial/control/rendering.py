@@ -1,4 +1,7 @@
-"""The renderer with a memory: most passes change nothing, and what nothing has changed of isn't rendered again."""
+"""The renderer with a memory: most passes change nothing, and what nothing has changed of isn't rendered again.
+
+What is at rest is passed once in minutes: its objects are forgotten, and memory is for those where something goes on.
+"""
 
 from collections.abc import Sequence
 
@@ -22,7 +25,7 @@ class Rendering:
         return known[1]
 
     def forget(self, key: ServiceKey) -> None:
-        """Drop what is remembered of a service that is gone."""
+        """Drop what is remembered of a service that is at rest, or gone."""
         self._made.pop(key, None)
 
 

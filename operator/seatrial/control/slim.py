@@ -1,5 +1,6 @@
 """What is kept of an object that a watch shows: memory is for what passes read."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,8 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 def slim(obj: Mapping[str, Any]) -> Object:
     """The object without managedFields and kubectl's copy of it."""
-    return {k: v for k, v in obj.items() if k != "metadata"} | {"metadata": metadata(obj)}
+    kept: Object = _compact({k: v for k, v in obj.items() if k != "metadata"} | {"metadata": metadata(obj)})
+    return kept
 
 
 def metadata(obj: Mapping[str, Any]) -> Object:
@@ -44,7 +46,7 @@ def slim_pod(obj: Mapping[str, Any]) -> Object:
     kept = {"name", "namespace", "uid", "resourceVersion", "labels", "creationTimestamp", "deletionTimestamp"}
     meta = {k: v for k, v in metadata(obj).items() if k in kept}
     annotations = obj["metadata"].get("annotations") or {}
-    return {
+    pod = {
         "kind": "Pod",
         "metadata": meta | {"annotations": {k: v for k, v in annotations.items() if k in _TOLD}},
         "status": {
@@ -57,6 +59,8 @@ def slim_pod(obj: Mapping[str, Any]) -> Object:
             "initContainerStatuses": [_container(c) for c in status.get("initContainerStatuses") or ()],
         },
     }
+    compact: Object = _compact(pod)
+    return compact
 
 
 def _container(status: Mapping[str, Any]) -> Object:
@@ -68,3 +72,10 @@ def slim_config(obj: Mapping[str, Any]) -> Object:
     meta = metadata(obj)
     kept = {"name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp"}
     return {"kind": "ConfigMap", "metadata": {k: v for k, v in meta.items() if k in kept}}
+
+
+def _compact(value: Any) -> Any:  # noqa: ANN401 # JSON
+    """The same with each field's name once in memory: a parser of JSON makes it anew for every object."""
+    if isinstance(value, Mapping):
+        return {sys.intern(name): _compact(inner) for name, inner in value.items()}
+    return [_compact(inner) for inner in value] if isinstance(value, list) else value
