@@ -67,7 +67,8 @@ class Istiods:
         return await self._ask.get(istiod, port=DEBUG_PORT, path=path)
 
     def _forget_old(self, now: float) -> None:
+        """A lock that is free may have been promised to somebody already: who comes then asks beside him."""
         for key in [k for k, answer in self._answers.items() if now - answer.at >= MOMENT]:
             del self._answers[key]
-            if not self._asking[key].locked():
+            if (asking := self._asking.get(key)) is not None and not asking.locked():
                 del self._asking[key]

@@ -156,7 +156,7 @@ class Kube:
         except httpx2.HTTPStatusError as error:
             raise failure(error.response.status_code, str(error)) from error
         except (httpx2.HTTPError, OSError) as error:
-            raise Unavailable(f"the API server: {error or type(error).__name__}") from error
+            raise Unavailable(f"the API server: {str(error) or type(error).__name__}") from error
 
 
 def _failure(error: ApiError) -> ApiFailure:

@@ -51,7 +51,7 @@ class PodReach:
             async with asyncio.timeout(self._timeout):
                 status, body = await self._client.get(url, dict(headers or {}))
         except (aiohttp.ClientError, httpx2.HTTPError, OSError) as error:
-            raise Unavailable(f"{url}: {error or type(error).__name__}") from error
+            raise Unavailable(f"{url}: {str(error) or type(error).__name__}") from error
         if status != 200:
             raise failure(status, f"{url} answers {status}")
         return body
