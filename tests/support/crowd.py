@@ -17,17 +17,23 @@ from lightkube import ApiError, AsyncClient
 from lightkube.generic_resource import get_generic_resource
 from lightkube.types import PatchType, on_error_retry
 
-from seatrial.api.names import INGRESS_SELECTOR
+from seatrial.api.names import INGRESS_NAMESPACE, INGRESS_SELECTOR
 from seatrial.kube.client import configuration
 from seatrial.kube.kinds import AUTHORIZATION_POLICY, DESTINATION_RULE, POD, SIDECAR, VIRTUAL_SERVICE, Kind
 from support.kubectl import CONTEXT, Kubectl, Object
-from support.kubelet import SCHEDULER, Kubelet
+from support.kubelet import SCHEDULER, Kubelet, running
 from support.pilot import Pilot
 from support.sidecars import Aboard, Sidecars, Traffic
 
 OURS = {"app.kubernetes.io/managed-by": "seatrial"}
 PODS = 2  # of each service
 CALLERS = 2 * PODS  # proxies that call a service: those of the front and of the neighbour
+ISTIOD: Object = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "istiod", "namespace": INGRESS_NAMESPACE, "labels": {"app": "istiod", "istio": "pilot"}},
+    "spec": {"schedulerName": SCHEDULER, "containers": [{"name": "discovery", "image": "seatrial/nowhere:1"}]},
+}
 CONFIGURED = (VIRTUAL_SERVICE, DESTINATION_RULE, SIDECAR, AUTHORIZATION_POLICY)  # what istiod's store has much of
 
 
@@ -118,6 +124,8 @@ class Crowd:
         self.pilot = Pilot(self._proxies.values)
         self.kubelet = Kubelet(self._tell, self._aboard, self._ashore)
         await self.pilot.start()
+        await self._client.create(_resource(POD)(ISTIOD))
+        await self._tell(ISTIOD, running(ISTIOD, "127.0.0.1"))
         watched: list[tuple[AsyncIterable[tuple[str, Any]], Callable[[str, Object], None]]] = [
             (self._watch(POD), self._pod),
             (self._watch(POD, INGRESS_SELECTOR), self._connected),
