@@ -52,10 +52,12 @@ class Desk:
         """As the reconciler does: once more where somebody wrote between the look and the write."""
         for _ in range(20):
             try:
-                return await self.writer.put(self.key, desired, await self.live())
+                await self.writer.put(self.key, desired, await self.live())
             except Conflict as error:
                 if "has been modified" not in error.message:
                     raise
+            else:
+                return
         raise AssertionError("somebody else writes all the time")
 
     async def live(self) -> dict[tuple[str, str], dict[str, Any]]:
