@@ -55,7 +55,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_three_tries_of_five_seconds_and_sixteen_at_once_unless_somebody_says_otherwise() -> None:
-    settings = AmbassadorSettings(bank_secret="s")  # type: ignore[arg-type]  # noqa: S106 - of no bank
+    settings = AmbassadorSettings(bank_secret="s")  # noqa: S106 - of no bank
     assert (settings.bank_attempts, settings.bank_timeout, settings.bank_connections) == (3, 5.0, 16)
 
 
