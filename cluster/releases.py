@@ -136,6 +136,8 @@ def _lack(item: Mapping[str, Any], condition: str) -> str:
         wanted, new = item["spec"].get("replicas", 1), status.get("updatedReplicas", 0)
         if new < wanted or status.get("replicas", 0) > new or status.get("availableReplicas", 0) < wanted:
             return f"{new} of {wanted} pods are new"
+    if item.get("kind") == "MeshService" and (new := status.get("canaryRevision")) is not None:  # likewise
+        return f"revision {new} is on its way"
     return ""
 
 

@@ -119,7 +119,7 @@ def shop_steps() -> list[Step]:
         Step("Manage the namespace shop", _manage, _is_managed),
         volumes_step(SHOP_NAMESPACE, {"data-postgres-0": "2Gi", "data-nats-0": "1Gi"}),
         release_step(Release("shop", SHOP_NAMESPACE, CHARTS / "shop", values)),
-        ready_step("The shop's services are ready", SHOP_NAMESPACE, "meshservices", "Ready", within=180),
+        ready_step("The shop's services are ready", SHOP_NAMESPACE, "meshservices", "Ready", within=300),
     ]
 
 

@@ -46,6 +46,14 @@ def test_a_deployment_is_not_ready_while_its_pods_are_being_replaced() -> None:
     assert first_unready(listing(deployment("a", pods=3)), "Available") == "a: 2 of 2 pods are new"
 
 
+def test_a_service_is_not_ready_while_a_new_revision_is_on_its_way() -> None:
+    status = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}], "stableRevision": 1}
+    service = {"kind": "MeshService", "metadata": {"name": "orders", "generation": 1}, "status": status}
+    assert first_unready(listing(service), "Ready") is None
+    rolling = {**service, "status": {**status, "canaryRevision": 2}}
+    assert first_unready(listing(service, rolling), "Ready") == "orders: revision 2 is on its way"
+
+
 def test_an_object_nobody_has_looked_at_is_not_ready() -> None:
     new = {"metadata": {"name": "orders", "generation": 1}}
     assert first_unready(listing(new), "Ready") == "orders: its last change has not been seen yet"
