@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,25 +26,29 @@ MOMENTS = ("before", "after")
 
 
 class Apart:
-    """Runs it while the block lasts; whenever it ended it is there again (see `lives`). `deaths` counts."""
+    """Runs it while the block lasts; whenever it ended it is there again (see `lives`). `deaths` counts.
 
-    def __init__(self, midway: Midway, folder: Path, kubectl: Kubectl) -> None:
+    `istiod` is where it asks istiod. It asks pods through the API server, or `direct` by their addresses.
+    """
+
+    def __init__(self, midway: Midway, folder: Path, istiod: str, *, direct: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.deaths = -1  # before the first life
         self._log = folder / "operator.log"
-        self._forward = _Forward(kubectl, folder / "istiod.log")
         self._env = os.environ | {
             "KUBECONFIG": str(midway.kubeconfig(folder)),
             "POD_NAMESPACE": SYSTEM,
             "POD_NAME": "apart",
+            "SEATRIAL_ISTIOD_URL": istiod,
             "SEATRIAL_HEALTH_PORT": "0",
             "SEATRIAL_METRICS_PORT": "0",
         }
+        if direct:
+            self._env["KUBERNETES_SERVICE_HOST"] = "127.0.0.1"
         self._pid = 0
         self._listener = threading.Thread(target=self._listen, daemon=True, name="apart")
 
     def __enter__(self) -> Self:
-        self._env["SEATRIAL_ISTIOD_URL"] = self._forward.start()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, LIVES], env=self._env, stdout=subprocess.PIPE, stderr=log, text=True
@@ -61,7 +66,6 @@ class Apart:
             self.kill()
             self._process.wait(timeout=5)
         self._listener.join(timeout=5)
-        self._forward.stop()
 
     def kill(self) -> None:
         """End it as it stands; another one begins at once."""
@@ -98,25 +102,19 @@ class Kills:
         return Fate(cut=MOMENTS[self.tries[write] - 1])
 
 
-class _Forward:
-    """istiod's port on this machine: through the API server it takes no token."""
-
-    def __init__(self, kubectl: Kubectl, log: Path) -> None:
-        self._argv = kubectl.within("istio-system").argv("port-forward", "deployment/istiod", ":15014")
-        self._log = log  # it says something of every connection, and would wait for who doesn't read that
-
-    def start(self) -> str:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._argv, stdout=log, stderr=log)
-        port = eventually(self._port, within=30, what="kubectl forwards istiod's port")
-        return f"http://127.0.0.1:{port}"
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=10)
-
-    def _port(self) -> str:
-        said = self._log.read_text()
-        found = re.search(r"127\.0\.0\.1:(\d+)", said)
-        assert found is not None, said
-        return found[1]
+@contextmanager
+def istiods_port(kubectl: Kubectl, folder: Path) -> Iterator[str]:
+    """istiod's port on this machine, while the block lasts: through the API server it takes no token."""
+    folder.mkdir(parents=True, exist_ok=True)
+    heard = folder / "istiod.log"  # it says something of every connection, and would wait for who doesn't read that
+    with heard.open("wb") as log:
+        argv = kubectl.within("istio-system").argv("port-forward", "deployment/istiod", ":15014")
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+    try:
+        said = re.compile(r"127\.0\.0\.1:(\d+)")
+        found = eventually(lambda: said.search(heard.read_text()), within=30, what="kubectl forwards istiod's port")
+        assert found is not None
+        yield f"http://127.0.0.1:{found[1]}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

@@ -76,6 +76,7 @@ class Midway:
         self.url = ""
         self._namespace = namespace
         self._server = credentials(configuration(CONTEXT))
+        self._told = {"authorization": f"Bearer {self._server.token}"} if self._server.token else {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="midway")
 
@@ -140,7 +141,7 @@ class Midway:
             return _hang_up(request)
         if fate.code:
             return web.json_response(_status(fate.code), status=fate.code)
-        headers = {k: v for k, v in request.headers.items() if k.lower() in _PASSED_ON} | _PLAIN
+        headers = {k: v for k, v in request.headers.items() if k.lower() in _PASSED_ON} | _PLAIN | self._told
         there = URL(f"{self._server.server}{request.raw_path}", encoded=True)
         async with self._session.request(request.method, there, data=body or None, headers=headers) as answer:
             if "watch" in request.query:
@@ -238,9 +239,14 @@ def _status(code: int) -> dict[str, Any]:
 
 
 def _tls(known: Credentials) -> ssl.SSLContext:
-    """With the certificate of the kubeconfig, which Python takes from files alone."""
-    authority = base64.b64decode(known.ca_data or "").decode()
-    context = ssl.create_default_context(cadata=authority)
+    """With what the kubeconfig has: no authority, a token, or a certificate, which Python takes from files alone."""
+    if known.insecure:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context(cadata=base64.b64decode(known.ca_data or "").decode())
+    if not known.certificate_data:
+        return context
     with tempfile.NamedTemporaryFile() as both:
         for part in (known.certificate_data, known.private_key_data):
             both.write(base64.b64decode(part or ""))

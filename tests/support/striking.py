@@ -6,14 +6,17 @@ Each time nobody may be harmed but by a revision that is meant to be bad, and no
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from loadtests import Recording
-from support.apart import Apart
+from support.apart import Apart, Kills, istiods_port
 from support.midway import Midway, Rule
 from support.place import Place
 from support.services import counted
 from support.stories import STORIES, End, Story, end_of, made_for
 from support.traffic import story as told_of
+
+LEAST = 8  # writes that any story has
 
 
 @dataclass
@@ -29,14 +32,14 @@ class Stage:
         story = STORIES[title]
         service = made_for(self.place, name, story)
         if story.new:
-            with self._struck(rule):
+            with struck(self.midway, self.apart, rule):
                 story.told(service)
         else:
             service.apply()
             service.await_stable(1)
         with self.place.load(rate=20, path=f"/{name}/identity") as load:
             if not story.new:
-                with self._struck(rule):
+                with struck(self.midway, self.apart, rule):
                     story.told(service)
             seen = load.until(lambda s: _ended(s, story.ends_with), within=60)
         _nobody_harmed(seen, service.name, story)
@@ -44,16 +47,59 @@ class Stage:
         assert revision is None or counted(revision) <= answers, f"revision 2 answered {answers} requests"
         return end_of(service)
 
-    @contextmanager
-    def _struck(self, rule: Callable[[Apart], Rule] | None) -> Iterator[None]:
-        """Under a rule while the block lasts."""
-        passes = self.midway.rule
-        if rule is not None:
-            self.midway.rule = rule(self.apart)
-        try:
-            yield
-        finally:
-            self.midway.rule = passes
+
+class Scene(Protocol):
+    """Where stories can be told."""
+
+    @property
+    def apart(self) -> Apart:
+        """The operator."""
+        ...
+
+    def tell(self, name: str, title: str, rule: Callable[[Apart], Rule] | None = None) -> End:
+        """Tell one, and say how it ended."""
+        ...
+
+
+class Calm:
+    """How each story ends undisturbed; told once, when somebody asks."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, End] = {}
+
+    def end(self, scene: Scene, title: str) -> End:
+        """That of a title."""
+        if title not in self._ends:
+            self._ends[title] = scene.tell("calm", title)
+        return self._ends[title]
+
+
+def ends_alike_wherever_it_dies(scene: Scene, title: str, end: End) -> str:
+    """Tell a story whose operator dies before and after each distinct write, which must end so; returns the figures."""
+    rules: list[Kills] = []
+
+    def kills(apart: Apart) -> Rule:
+        rules.append(Kills(apart))
+        return rules[0]
+
+    before = scene.apart.deaths
+    told = scene.tell("struck", title, kills)
+    tried = rules[0].tries
+    assert told == end
+    assert len(tried) >= LEAST, f"only {[str(w) for w in tried]}: nothing is proven"
+    return f"{title}: {len(tried)} distinct writes, {scene.apart.deaths - before} deaths"
+
+
+@contextmanager
+def struck(midway: Midway, apart: Apart, rule: Callable[[Apart], Rule] | None) -> Iterator[None]:
+    """Under a rule while the block lasts."""
+    passes = midway.rule
+    if rule is not None:
+        midway.rule = rule(apart)
+    try:
+        yield
+    finally:
+        midway.rule = passes
 
 
 def _ended(seen: Recording, status: int) -> bool:
@@ -70,5 +116,9 @@ def _nobody_harmed(seen: Recording, name: str, story: Story) -> None:
 @contextmanager
 def stage(place: Place) -> Iterator[Stage]:
     """With an operator of this machine, where the cluster has none of its own."""
-    with Midway(place.namespace) as midway, Apart(midway, place.folder, place.kubectl) as apart:
+    with (
+        Midway(place.namespace) as midway,
+        istiods_port(place.kubectl, place.folder) as istiod,
+        Apart(midway, place.folder, istiod) as apart,
+    ):
         yield Stage(place, midway, apart)

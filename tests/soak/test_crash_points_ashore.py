@@ -1,0 +1,40 @@
+"""The operator dies at each write once more, where nothing but an API server is real: without a cluster, and sooner.
+
+Pods, their sidecars and istiod are stand-ins, so users aren't looked at; see `test_crash_points` for them.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from support.ashore import Ashore, ashore
+from support.controlplane import ControlPlane
+from support.fixtures import ROOT
+from support.looking import looks
+from support.stories import STORIES
+from support.striking import ends_alike_wherever_it_dies
+
+pytestmark = pytest.mark.skipif(os.environ.get("SOAK") == "cluster", reason="is about the cluster itself")
+
+FOLDER = ROOT / "reports" / "soak" / "ashore"
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Ashore]:
+    """One for all stories."""
+    with pytest.MonkeyPatch.context() as patch, ControlPlane(FOLDER / "plane") as plane:
+        patch.setenv("KUBECONFIG", str(plane.kubeconfig))
+        looks.cache_clear()
+        with ashore(FOLDER) as made:
+            yield made
+    looks.cache_clear()
+
+
+@pytest.mark.parametrize("title", STORIES)
+def test_a_story_ends_alike_wherever_its_operator_dies(
+    title: str, scene: Ashore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ends_alike_wherever_it_dies(scene, title, scene.tell("calm", title))
+    with capsys.disabled():
+        print(f"\n  {said}")  # noqa: T201 - figures for the record
