@@ -19,7 +19,7 @@ def test_a_step_draws_stable_users_once_and_moves_nobody_back(place: Place) -> N
     users = [ask(place) for _ in range(USERS)]
     fits([revision for revision, _ in users], FIRST)
 
-    service.apply(rollout={"hold": "45s"})
+    service.apply(rollout={"hold": "30s"})
     service.await_weight(2, SECOND)
     later = [ask(place, cookie) for _, cookie in users]
     assert all(now == 2 for (before, _), (now, _) in zip(users, later, strict=True) if before == 2)

@@ -20,6 +20,8 @@ def test_wait_ends_as_the_rollout_does_and_the_log_has_it_all(place: Place) -> N
     assert ends(place, "wait", "orders", "--timeout", "1s")[0] == 3
     place.seatrial("pause", "orders")
     assert ends(place, "wait", "orders")[0] == 2
+    place.seatrial("resume", "orders")
+    service.await_phase(2, "Shifting")
     service.apply(env={"RELEASE": "three"})
     assert ends(place, "wait", "orders", "--revision", "2")[0] == 4
     service.await_weight(3, 30)
@@ -31,7 +33,7 @@ def test_wait_ends_as_the_rollout_does_and_the_log_has_it_all(place: Place) -> N
     assert "not ready within 15s: container app ended with exit code 1" in why
     log = place.seatrial("history", "orders")
     assert all(phase in log for phase in ("Succeeded", "Superseded", "Failed")), log
-    assert "not ready within 15s" in place.seatrial("explain", "orders-4")
+    assert "not ready within 15s" in " ".join(place.seatrial("explain", "orders-4").split())
     assert "orders-4" in service.kubectl("get", "rev")
 
 
