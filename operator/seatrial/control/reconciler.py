@@ -7,26 +7,27 @@ The finalizer is there before anything of an attempt is written and goes when th
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from seatrial.api.names import ANNOTATION_VERB, FINALIZER
 from seatrial.api.revision import Revision
-from seatrial.control.cache import Cache, Object, Written, controller_of
+from seatrial.control.cache import Cache, Object, Written
 from seatrial.control.configs import Configs, revision_object
 from seatrial.control.fleet import Fleet, Reading
 from seatrial.control.gauges import Gauges
-from seatrial.control.hosts import Hosts, order_of_leaving
+from seatrial.control.hosts import Hosts
 from seatrial.control.judging import Judging
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.launch import launch, names_needed
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
-from seatrial.control.pods import revision_of, untold
+from seatrial.control.pods import untold
+from seatrial.control.pruning import prune_objects, prune_revisions
 from seatrial.control.rendering import Rendering
 from seatrial.control.statuses import Teller
 from seatrial.control.telemetry import reconciling
-from seatrial.control.writer import Name, Writer
+from seatrial.control.writer import Name, Writer, name_of
 from seatrial.kube.errors import Conflict, Forbidden, NameTaken, NotFound, Terminating
 from seatrial.kube.kinds import MESH_SERVICE
 from seatrial.render import Inputs
@@ -171,7 +172,8 @@ class Reconciler:
         desired = await self._put(key, sight, decision, free)
         await self._tell_pods(key, decision, deleting=deleting)
         if not deleting:
-            await self._prune(key, sight, decision, desired)
+            await prune_objects(parts.writer, sight, decision, desired)
+            await prune_revisions(parts.writer, parts.cache, key, sight, decision)
         if not decision.active and (ended := await self._end(key, sight.raw)):
             if deleting:
                 return None
@@ -183,7 +185,7 @@ class Reconciler:
         writer, inputs = self._parts.writer, _inputs(sight, decision, self._parts.fencing())
         desired = self._rendering.of(key, inputs)
         if sight.service.metadata.deletion_timestamp:
-            desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(_name(o)))]
+            desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(name_of(o)))]
             await writer.put(key, desired, sight.owned)
         elif free:
             await launch(writer, key, lambda uids: self._rendering.of(key, replace(inputs, live=uids)), free)
@@ -244,35 +246,6 @@ class Reconciler:
             world=replace(sight.world, revisions=tuple(sorted(revisions, key=lambda r: r.spec.number))),
         )
 
-    async def _prune(self, key: ServiceKey, sight: Sight, decision: Decision, desired: Iterable[Object]) -> None:
-        """What isn't rendered any more: routes before subsets before the rest, and nothing that has traffic."""
-        rendered = {_name(o) for o in desired}
-        busy = sight.world.mesh.live.routed | sight.world.mesh.live.subsets | decision.routing.subsets
-        kept = {r.spec.number for r in sight.world.revisions} - set(decision.forget)
-        for obj in sorted(sight.owned.values(), key=order_of_leaving):
-            controller = controller_of(obj)
-            if controller is not None and controller["uid"] != sight.service.metadata.uid:
-                continue  # another one's, whatever its label says
-            number = revision_of(obj)
-            if _name(obj) in rendered or number in busy:
-                continue
-            if obj["kind"] == "Job" and number in kept:
-                continue  # it says that the migration has run
-            await self._parts.writer.delete(obj)
-        await self._prune_revisions(key, sight, decision)
-
-    async def _prune_revisions(self, key: ServiceKey, sight: Sight, decision: Decision) -> None:
-        cache, writer = self._parts.cache, self._parts.writer
-        for raw in cache.revisions(key.namespace, key.name):
-            if raw["spec"]["number"] in decision.forget:
-                await writer.delete(raw)
-        kept = [r for r in sight.world.revisions if r.spec.number not in decision.forget]
-        used = {c.copy_name for r in kept for c in r.spec.configs}
-        if decision.create is None:
-            for copy in cache.copies(key.namespace, key.name):
-                if copy["metadata"]["name"] not in used:
-                    await writer.delete(copy | {"apiVersion": "v1"})
-
     async def _names(
         self, key: ServiceKey, sight: Sight, decision: Decision
     ) -> tuple[list[NameTaken], frozenset[Name]]:
@@ -304,10 +277,6 @@ def _inputs(sight: Sight, decision: Decision, fencing: int) -> Inputs:
         callees=sight.callees,
         fencing=fencing,
     )
-
-
-def _name(obj: Object) -> Name:
-    return obj["kind"], obj["metadata"]["name"]
 
 
 def _as_owned(desired: Object, live: Object) -> Object:

@@ -65,7 +65,7 @@ class Writer:
         there: list[Object] = []
         beside: list[Awaitable[Object]] = []
         for obj in desired:
-            name = (obj["kind"], obj["metadata"]["name"])
+            name = name_of(obj)
             writing = self._put_one(key, obj, live.get(name), free=name in free)
             if obj["kind"] in _SIDE_BY_SIDE:
                 beside.append(writing)
@@ -74,7 +74,7 @@ class Writer:
             beside = []
             there.append(await writing)
         there += await _all(beside)
-        return {(obj["kind"], obj["metadata"]["name"]): obj["metadata"]["uid"] for obj in there}
+        return {name_of(obj): obj["metadata"]["uid"] for obj in there}
 
     async def create(self, key: Key, obj: Object) -> Object:
         """Make something that never changes, and give it; where ours is there already, that one as it is."""
@@ -231,6 +231,11 @@ async def _all(writes: Iterable[Awaitable[T]]) -> list[T]:
             raise outcome
         done.append(outcome)
     return done
+
+
+def name_of(obj: Mapping[str, Any]) -> Name:
+    """What an object is called among those of its namespace."""
+    return obj["kind"], obj["metadata"]["name"]
 
 
 def is_ours(obj: Mapping[str, Any], key: Key) -> bool:
