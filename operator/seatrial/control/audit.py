@@ -19,8 +19,7 @@ async def hide_what_is_gone(kube: Kube, cache: Cache) -> int:
         cached = list(cache.all(kind))  # first, so that what is made meanwhile isn't missed
         if not cached:
             continue
-        listed = await kube.list(kind, labels=_OURS if kind in {POD, *OWNED} else None)
-        there = {obj["metadata"]["uid"] for obj in listed}
+        there = await kube.uids(kind, labels=_OURS if kind in {POD, *OWNED} else None)
         for obj in cached:
             meta = obj["metadata"]
             if meta["uid"] not in there:

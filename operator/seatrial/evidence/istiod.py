@@ -7,6 +7,7 @@ What a proxy of another namespace is meant to carry (`/debug/config_dump`) istio
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from seatrial.rollout.world import Mirror, Split
 
 UUID_LENGTH = 36
 _KINDS = ("cluster", "route", "listener")
+_GAP = re.compile(r"[\s,]*")
+_OPEN = re.compile(r"\[")
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Config:
     def __init__(self, body: bytes) -> None:
         self._splits: dict[str, list[Split | None]] = {}
         self._subsets: dict[str, frozenset[int]] = {}
-        for obj in json.loads(body) or []:
+        for obj in _items(body.decode()):
             spec = obj.get("spec") or {}
             if obj.get("kind") == "VirtualService":
                 for host, split in _routes(spec):
@@ -90,6 +93,26 @@ class Config:
     def of(self, host: str) -> Known:
         """What it has of `host` (a fully qualified service name)."""
         return Known(tuple(self._splits.get(host, ())), self._subsets.get(host, frozenset()))
+
+
+def _items(text: str) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON array (or of null) one by one: hundreds of services' are too much to hold at once."""
+    decoder, at = json.JSONDecoder(), _end(_GAP, text, 0)
+    if text.startswith("null", at):
+        return
+    at = _end(_GAP, text, _end(_OPEN, text, at))
+    while not text.startswith("]", at):
+        item, at = decoder.raw_decode(text, at)
+        yield item
+        at = _end(_GAP, text, at)
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where a pattern that must come next ends."""
+    found = pattern.match(text, at)
+    if found is None:
+        raise ValueError(f"istiod answers no array of objects: {text[at : at + 40]!r}")
+    return found.end()
 
 
 def _routes(spec: Mapping[str, Any]) -> Iterator[tuple[str, Split | None]]:

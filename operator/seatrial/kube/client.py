@@ -26,6 +26,7 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 CALL_TIMEOUT = 10.0
+MANY, FEW = 500, 100  # objects in one answer to a list
 _RESOURCES: dict[Kind, Any] = {
     kind: (create_namespaced_resource if kind.namespaced else create_global_resource)(
         kind.group, kind.version, kind.name, kind.plural
@@ -88,7 +89,7 @@ class Kube:
                 _RESOURCES[kind],
                 labels=dict(labels) if labels else None,
                 fields=dict(fields) if fields else None,
-                chunk_size=500,
+                chunk_size=MANY,
                 **scope,
             )
             return [_plain(o) async for o in found]
@@ -98,6 +99,18 @@ class Kube:
             item.setdefault("apiVersion", kind.api_version)
             item.setdefault("kind", kind.name)
         return items
+
+    async def uids(self, kind: Kind, *, labels: Mapping[str, Any] | None = None) -> set[str]:
+        """Of all that match, in all namespaces. However many there are, few are held at a time."""
+
+        async def collect() -> set[str]:
+            scope = {"namespace": "*"} if kind.namespaced else {}
+            found = self._client.list(
+                _RESOURCES[kind], labels=dict(labels) if labels else None, chunk_size=FEW, **scope
+            )
+            return {o["metadata"]["uid"] async for o in found}
+
+        return await self._call(collect())
 
     async def create(self, obj: Object) -> Object:
         """Make it; `AlreadyExists` where it is there."""

@@ -15,6 +15,7 @@ from yarl import URL
 
 CONNECT_WITHIN = 5.0  # seconds
 IDLE = 30.0  # seconds for which a connection is kept
+AT_ONCE = 32  # calls under way: more would wait in the API server instead of here, on a connection each
 _ITS_OWN = frozenset({"host", "connection", "content-length", "accept-encoding"})  # headers that aiohttp sets
 _UNDONE = frozenset({"content-encoding", "content-length", "transfer-encoding"})  # what aiohttp has read by already
 
@@ -53,7 +54,7 @@ class Transport(httpx2.AsyncBaseTransport):
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, keepalive_timeout=IDLE),
+                connector=aiohttp.TCPConnector(ssl=self._tls, keepalive_timeout=IDLE, limit=AT_ONCE),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
                 proxy=self._proxy,
             )

@@ -14,8 +14,8 @@ class Cluster(Kube):
     def __init__(self, *there: dict[str, Any]) -> None:
         self._there = there
 
-    async def list(self, kind: Kind, *_: object, **__: object) -> list[dict[str, Any]]:
-        return [o for o in self._there if o["kind"] == kind.name]
+    async def uids(self, kind: Kind, **_: object) -> set[str]:
+        return {o["metadata"]["uid"] for o in self._there if o["kind"] == kind.name}
 
 
 def an_object(kind: Kind, uid: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from seatrial.evidence.ask import Absent, Pod, Refused, Unanswered
 from seatrial.evidence.carried import LONGEST_DEBOUNCE, STEADY, Carriers, Wanted, matches
 from seatrial.evidence.endpoints import Endpoints
@@ -85,6 +87,17 @@ def test_the_weights_of_every_route_to_the_host_are_read() -> None:
     known = Config((DATA / "configz.json").read_bytes()).of(HOST)
     assert set(known.splits) == {Split.of({3: 90, 4: 10})}
     assert known.subsets == {3, 4}
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b" [\n ] "])
+def test_an_empty_store_has_no_host(body: bytes) -> None:
+    assert Config(body).of(HOST) == Known()
+
+
+@pytest.mark.parametrize("body", [b"", b"404 page not found", b'{"kind": "Status"}', b'[{"kind": "Virt', b"[}"])
+def test_what_is_no_store_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(ValueError, match="array of objects|Expecting|Unterminated"):
+        Config(body)
 
 
 def test_another_host_is_not_ours() -> None:
