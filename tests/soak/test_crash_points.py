@@ -6,15 +6,13 @@ is slow, refuses, fails, and ends its watches.
 
 import os
 from collections.abc import Iterator
-from random import Random
 
 import pytest
 
-from support.midway import Fate, Write
 from support.operators import JANITOR, OPERATOR, Operators
 from support.place import Place
 from support.stories import STORIES
-from support.striking import Calm, ends_alike_wherever_it_dies, stage
+from support.striking import Calm, ends_alike_wherever_it_dies, stage, troubles
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("SOAK") == "cluster", reason="is about the cluster itself"),
@@ -22,10 +20,6 @@ pytestmark = [
 ]
 
 SEED = int(os.environ.get("SEED") or 0)
-CONFLICT = 409  # no answer to a read
-FAULTS = {CONFLICT: 0.04, 429: 0.04, 500: 0.04}
-LATE, HOW_LATE = 0.1, 1.5
-WATCHED_FOR = 7.0
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +47,8 @@ def test_a_story_ends_alike_wherever_its_operator_dies(
 
 @pytest.mark.parametrize("title", STORIES)
 def test_a_story_ends_alike_under_an_api_server_in_trouble(title: str, place: Place, calm: Calm) -> None:
-    random = Random(f"{SEED} {title}")  # noqa: S311 - troubles must repeat, not be secret
-
-    def trouble(write: Write | None) -> Fate:
-        late = HOW_LATE if random.random() < LATE else 0.0
-        drawn = random.random()
-        for code, share in FAULTS.items():
-            drawn -= share
-            if drawn < 0 and (write is not None or code != CONFLICT):
-                return Fate(code=code, late=late)
-        return Fate(late=late, watched_for=WATCHED_FOR)
-
+    rule = troubles(f"{SEED} {title}")
     with stage(place) as scene:
         end = calm.end(scene, title)
-        struck = scene.tell("struck", title, lambda _: trouble)
+        struck = scene.tell("struck", title, lambda _: rule)
     assert struck == end

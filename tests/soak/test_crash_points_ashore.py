@@ -1,6 +1,6 @@
-"""The operator dies at each write once more, where nothing but an API server is real: without a cluster, and sooner.
+"""The stories of `test_crash_points` once more, where nothing but an API server is real: without a cluster, and sooner.
 
-Pods, their sidecars and istiod are stand-ins, so users aren't looked at; see `test_crash_points` for them.
+Pods, their sidecars and istiod are stand-ins, so no users are looked at here.
 """
 
 import os
@@ -13,11 +13,12 @@ from support.controlplane import ControlPlane
 from support.fixtures import ROOT
 from support.looking import looks
 from support.stories import STORIES
-from support.striking import ends_alike_wherever_it_dies
+from support.striking import Calm, ends_alike_wherever_it_dies, troubles
 
 pytestmark = pytest.mark.skipif(os.environ.get("SOAK") == "cluster", reason="is about the cluster itself")
 
 FOLDER = ROOT / "reports" / "soak" / "ashore"
+SEED = int(os.environ.get("SEED") or 0)
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +32,23 @@ def scene() -> Iterator[Ashore]:
     looks.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def calm() -> Calm:
+    """For all tests of this file."""
+    return Calm()
+
+
 @pytest.mark.parametrize("title", STORIES)
 def test_a_story_ends_alike_wherever_its_operator_dies(
-    title: str, scene: Ashore, capsys: pytest.CaptureFixture[str]
+    title: str, scene: Ashore, calm: Calm, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = ends_alike_wherever_it_dies(scene, title, scene.tell("calm", title))
+    said = ends_alike_wherever_it_dies(scene, title, calm.end(scene, title))
     with capsys.disabled():
         print(f"\n  {said}")  # noqa: T201 - figures for the record
+
+
+@pytest.mark.parametrize("title", STORIES)
+def test_a_story_ends_alike_under_an_api_server_in_trouble(title: str, scene: Ashore, calm: Calm) -> None:
+    rule = troubles(f"{SEED} {title}")
+    end = calm.end(scene, title)
+    assert scene.tell("troubled", title, lambda _: rule) == end

@@ -6,17 +6,22 @@ Each time nobody may be harmed but by a revision that is meant to be bad, and no
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
 from loadtests import Recording
 from support.apart import Apart, Kills, istiods_port
-from support.midway import Midway, Rule
+from support.midway import Fate, Midway, Rule, Write
 from support.place import Place
 from support.services import counted
 from support.stories import STORIES, End, Story, end_of, made_for
 from support.traffic import story as told_of
 
 LEAST = 8  # writes that any story has
+CONFLICT = 409  # no answer to a read
+FAULTS = {CONFLICT: 0.04, 429: 0.04, 500: 0.04}
+LATE, HOW_LATE = 0.1, 1.5  # share of requests, and seconds
+WATCHED_FOR = 7.0
 
 
 @dataclass
@@ -88,6 +93,22 @@ def ends_alike_wherever_it_dies(scene: Scene, title: str, end: End) -> str:
     assert told == end
     assert len(tried) >= LEAST, f"only {[str(w) for w in tried]}: nothing is proven"
     return f"{title}: {len(tried)} distinct writes, {scene.apart.deaths - before} deaths"
+
+
+def troubles(seed: str) -> Rule:
+    """An API server that is slow, refuses, fails, and ends its watches, each by chance."""
+    random = Random(seed)  # noqa: S311 - troubles must repeat, not be secret
+
+    def trouble(write: Write | None) -> Fate:
+        late = HOW_LATE if random.random() < LATE else 0.0
+        drawn = random.random()
+        for code, share in FAULTS.items():
+            drawn -= share
+            if drawn < 0 and (write is not None or code != CONFLICT):
+                return Fate(code=code, late=late)
+        return Fate(late=late, watched_for=WATCHED_FOR)
+
+    return trouble
 
 
 @contextmanager
