@@ -41,7 +41,9 @@ class Ashore:
         service = self._service(name, security={"callers": [{"service": "front"}]}, rollout={"steps": [30]})
         service.spec["rollout"] |= story.rollout
         self.called.append(name)
-        self._service("front", security={"calls": [{"service": other} for other in self.called]}).apply()
+        front = self._service("front", security={"calls": [{"service": other} for other in self.called]})
+        front.apply()
+        front.await_stable(1)
         if not story.new:
             service.apply()
             service.await_stable(1)
