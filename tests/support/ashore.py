@@ -54,6 +54,7 @@ class Ashore:
     def _service(self, name: str, **spec: Json) -> Service:
         base: Json = {
             "image": "seatrial/nowhere:1",
+            "env": {"RELEASE": "one"},
             "port": 8080,
             "replicas": 2,
             "podTemplate": {"spec": {"schedulerName": SCHEDULER}},
