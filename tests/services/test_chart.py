@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,22 @@ def test_each_role_of_the_database_has_a_password_of_its_own() -> None:
     assert not [name for name in of_kind("Secret", "passwords.create=false") if name.endswith("-database")]
 
 
+def test_what_is_secret_stands_in_secrets_alone() -> None:
+    objects = rendered()
+    kept = [one for one in objects if one["kind"] == "Secret"]
+    values = {value for one in kept for value in one.get("stringData", {}).values()}
+    values |= {b64decode(one["data"]["BANK_SECRET"]).decode() for one in kept if "data" in one}
+    assert min(map(len, values)) >= 32
+    told = yaml.safe_dump([one for one in objects if one["kind"] != "Secret"], width=10**6)
+    assert [value for value in values if value in told] == []
+
+
+def test_what_answers_requests_has_two_replicas_and_the_foreign_bank_has_one() -> None:
+    replicas = {name: service.spec.replicas for name, service in services().items()}
+    assert replicas.pop("bank") == 1
+    assert set(replicas.values()) == {2}
+
+
 @pytest.mark.parametrize(("keeper", "port"), [("postgres", "5432"), ("nats", "4222"), ("valkey", "6379")])
 def test_a_data_service_lets_in_those_who_call_it_and_nobody_else(keeper: str, port: str) -> None:
     policy = of_kind("AuthorizationPolicy", "valkey.callers={catalog}")[keeper]["spec"]
@@ -151,6 +168,10 @@ def test_a_collector_is_called_and_told_of() -> None:
     for service in services("collector.name=otel", "collector.namespace=seen").values():
         assert service.spec.env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://otel.seen:4318"
         assert ("otel", "seen") in {(call.service, call.namespace) for call in service.spec.security.calls}
+        # A process that isn't told hands on spans that nobody ever gets to see.
+        for container in service.spec.pod_template.spec["containers"]:
+            told = {one["name"]: one.get("value") for one in container.get("env", ())}
+            assert container["name"] == "app" or told["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://otel.seen:4318"
 
 
 def test_settings_of_a_service_reach_it() -> None:
