@@ -1,17 +1,30 @@
-"""What is told to whom, kept in the database."""
+"""What is told to whom, kept in the database. What each event asks for is built once: building takes longest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import insert_if_absent
 from chassis.ids import new_id
 from notifications.adapters.tables import JOURNEYS, NOTIFICATIONS, PREFERENCES
 from notifications.ports import Medium, Wording
+
+_JOURNEY: Final = (
+    select(JOURNEYS.c.stage, JOURNEYS.c.carrier, JOURNEYS.c.tracking_code)
+    .where(JOURNEYS.c.order_id == bindparam("wanted"))
+    .with_for_update()
+)
+_ADDRESSES: Final = select(PREFERENCES.c.addresses).where(PREFERENCES.c.customer == bindparam("wanted"))
+_WAITING: Final = (
+    select(NOTIFICATIONS)
+    .where(NOTIFICATIONS.c.event_id == bindparam("wanted"), NOTIFICATIONS.c.status == "waiting")
+    .order_by(NOTIFICATIONS.c.id)
+)
+_SENT: Final = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == bindparam("wanted"))
 
 
 @dataclass(frozen=True)
@@ -37,9 +50,7 @@ class Journey:
 async def journey(session: AsyncSession, order_id: str) -> Journey:
     """What is known of an order, which nobody else changes until this transaction ends."""
     await insert_if_absent(session, JOURNEYS, order_id=order_id, stage=-1)
-    columns = (JOURNEYS.c.stage, JOURNEYS.c.carrier, JOURNEYS.c.tracking_code)
-    row = (await session.execute(select(*columns).where(JOURNEYS.c.order_id == order_id).with_for_update())).one()
-    return Journey(*row)
+    return Journey(*(await session.execute(_JOURNEY, {"wanted": order_id})).one())
 
 
 async def change_journey(session: AsyncSession, order_id: str, **values: Any) -> None:  # noqa: ANN401 - any column
@@ -49,7 +60,7 @@ async def change_journey(session: AsyncSession, order_id: str, **values: Any) ->
 
 async def addresses(session: AsyncSession, customer: str) -> dict[Medium, str]:
     """Where a customer wants to be told: by mail, where nothing else was said."""
-    said = await session.scalar(select(PREFERENCES.c.addresses).where(PREFERENCES.c.customer == customer))
+    said = await session.scalar(_ADDRESSES, {"wanted": customer})
     if said is None:
         return {"email": customer if "@" in customer else f"{customer}@customers.example"}
     return dict(said)
@@ -84,14 +95,13 @@ async def plan(session: AsyncSession, news: News, wording: Wording, medium: Medi
 
 async def waiting(session: AsyncSession, event_id: str) -> Sequence[Row[Any]]:
     """What an event has given to tell and that isn't told yet."""
-    chosen = (NOTIFICATIONS.c.event_id == event_id) & (NOTIFICATIONS.c.status == "waiting")
-    return (await session.execute(select(NOTIFICATIONS).where(chosen).order_by(NOTIFICATIONS.c.id))).all()
+    return (await session.execute(_WAITING, {"wanted": event_id})).all()
 
 
 async def sent(session: AsyncSession, identity: str, address: str) -> None:
     """Note that it was told."""
     values = {"status": "sent", "address": address, "sent_at": datetime.now(UTC)}
-    await session.execute(update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == identity).values(**values))
+    await session.execute(_SENT, {"wanted": identity, **values})
 
 
 async def listed(

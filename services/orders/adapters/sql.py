@@ -1,7 +1,8 @@
 """Orders and sagas in a database: Postgres in the cluster, SQLite where the service runs alone.
 
 A change is an UPDATE that names the version it was decided on: when that isn't there any more, no row is hit and the
-unit ends with ``StaleError``. Nothing is locked while somebody thinks.
+unit ends with ``StaleError``. Nothing is locked while somebody thinks. Statements of an order's way are built once:
+that takes SQLAlchemy longer than to run them.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, Table, func, insert, select, update
+from sqlalchemy import RowMapping, Select, Table, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import Database, insert_if_absent
@@ -30,6 +31,15 @@ _BOTH: Final = select(
     *(column.label(f"o_{column.name}") for column in ORDERS.c),
     *(column.label(f"s_{column.name}") for column in SAGAS.c),
 ).join(SAGAS, SAGAS.c.id == ORDERS.c.id)
+_ORDER, _SAGA = (select(table).where(table.c.id == bindparam("wanted")) for table in (ORDERS, SAGAS))
+_WORK: Final = _BOTH.where(ORDERS.c.id == bindparam("wanted"))
+_ADD_ORDER, _ADD_SAGA = insert(ORDERS), insert(SAGAS)
+_SWAP: Final = {
+    table: update(table)
+    .where(table.c.id == bindparam("wanted"), table.c.version == bindparam("decided_on"))
+    .returning(table.c.id)
+    for table in (ORDERS, SAGAS)
+}
 
 
 class _Unit:
@@ -45,12 +55,12 @@ class _Unit:
     async def add(self, work: Work) -> Work:
         self._bind(work)
         order, saga = replace(work.order, version=1, news=()), replace(work.saga, version=1)
-        await self._session.execute(insert(ORDERS).values(**row_of(order), updated_at=self._clock()))
-        await self._session.execute(insert(SAGAS).values(**saga_row(saga), **_lease_row(work.lease)))
+        await self._session.execute(_ADD_ORDER, {**row_of(order), "updated_at": self._clock()})
+        await self._session.execute(_ADD_SAGA, {**saga_row(saga), **_lease_row(work.lease)})
         return await self._told(work.order.news, Work(order, saga, work.lease))
 
     async def get(self, order_id: str) -> Work | None:
-        row = (await self._session.execute(_BOTH.where(ORDERS.c.id == order_id))).mappings().first()
+        row = (await self._session.execute(_WORK, {"wanted": order_id})).mappings().first()
         return _work_of(row) if row else None
 
     async def save(self, before: Work, after: Work) -> Work:
@@ -101,8 +111,8 @@ class _Unit:
         return work
 
     async def _swap(self, table: Table, values: dict[str, Any], version: int) -> None:
-        there = (table.c.id == values["id"]) & (table.c.version == version)
-        hit = await self._session.execute(update(table).where(there).values(**values).returning(table.c.id))
+        there = {"wanted": values["id"], "decided_on": version}
+        hit = await self._session.execute(_SWAP[table], {**values, **there})
         if hit.first() is None:
             raise StaleError(f"{table.name} {values['id']} has changed since version {version}")
 
@@ -117,7 +127,7 @@ class _Reading:
         self._database = database
 
     async def order(self, order_id: str) -> Order | None:
-        found = await self._rows(select(ORDERS).where(ORDERS.c.id == order_id))
+        found = await self._rows(_ORDER, wanted=order_id)
         return order_of(found[0]) if found else None
 
     async def orders(self, customer: str, *, limit: int, after: str | None) -> Sequence[Order]:
@@ -125,7 +135,7 @@ class _Reading:
         return [order_of(row) for row in await self._rows(wanted.where(ORDERS.c.id < after) if after else wanted)]
 
     async def saga(self, order_id: str) -> Saga | None:
-        found = await self._rows(select(SAGAS).where(SAGAS.c.id == order_id))
+        found = await self._rows(_SAGA, wanted=order_id)
         return saga_of(found[0]) if found else None
 
     async def sagas(self, statuses: Sequence[SagaStatus], *, limit: int, after: str | None) -> Sequence[Saga]:
@@ -138,9 +148,9 @@ class _Reading:
         counts = {SagaStatus(row["status"]): row["count"] for row in await self._rows(counted.group_by(SAGAS.c.status))}
         return {status: counts.get(status, 0) for status in unended}
 
-    async def _rows(self, wanted: Select[Any]) -> Sequence[RowMapping]:
+    async def _rows(self, statement: Select[Any], **values: str) -> Sequence[RowMapping]:
         async with self._database.transaction() as session:
-            found: Sequence[RowMapping] = (await session.execute(wanted)).mappings().all()
+            found: Sequence[RowMapping] = (await session.execute(statement, values)).mappings().all()
             return found
 
 
