@@ -12,6 +12,7 @@ from typing import Any
 
 from seatrial.api.names import FINALIZER
 from seatrial.api.revision import Phase
+from seatrial.control import garbage
 from seatrial.control.asking import Asking
 from seatrial.control.audit import hide_what_is_gone
 from seatrial.control.cache import Object, Written
@@ -147,22 +148,24 @@ class Term:
 
     async def _audit(self) -> None:
         """Look at everything from time to time, and when watches began anew, whether they said something or not."""
-        await self.watches.full.wait()
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(AUDIT_EVERY):
-                    await self.watches.begun_anew.wait()
-                await asyncio.sleep(LISTED_WITHIN)
-            self.watches.begun_anew.clear()
-            try:
-                if await hide_what_is_gone(self._setting.kube, self.watches.cache):
-                    self.watches.concerned.changed()
-            except ApiFailure as error:
-                log.warning("no audit this time: %s", error.message)
-            for raw in self.watches.cache.services():
-                meta = raw["metadata"]
-                self._queue.add(ServiceKey(meta["namespace"], meta["name"]))
-                self._queue.add(HostsKey(meta["namespace"]))
+        with garbage.old_spared():
+            await self.watches.full.wait()
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AUDIT_EVERY):
+                        await self.watches.begun_anew.wait()
+                    await asyncio.sleep(LISTED_WITHIN)
+                self.watches.begun_anew.clear()
+                try:
+                    if await hide_what_is_gone(self._setting.kube, self.watches.cache):
+                        self.watches.concerned.changed()
+                except ApiFailure as error:
+                    log.warning("no audit this time: %s", error.message)
+                for raw in self.watches.cache.services():
+                    meta = raw["metadata"]
+                    self._queue.add(ServiceKey(meta["namespace"], meta["name"]))
+                    self._queue.add(HostsKey(meta["namespace"]))
+                garbage.collect()
 
     async def _pass(self, key: Key) -> float | None:
         await self.watches.full.wait()
