@@ -96,7 +96,7 @@ def test_an_empty_store_has_no_host(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"404 page not found", b'{"kind": "Status"}', b'[{"kind": "Virt', b"[}"])
 def test_what_is_no_store_is_said_to_be_none(body: bytes) -> None:
-    with pytest.raises(ValueError, match="array of objects|Expecting|Unterminated"):
+    with pytest.raises(ValueError, match=r"array of objects|Expecting|Unterminated"):
         Config(body)
 
 
