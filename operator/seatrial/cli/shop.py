@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 import typer
 from rich.table import Table
 
@@ -82,23 +82,23 @@ def resolve(  # noqa: PLR0913, PLR0917 # each is an option
             say(f"{saga['sagaId']}: {saga['status']}")
 
 
-def _all(orders: httpx.Client, status: str) -> list[dict[str, Any]]:
+def _all(orders: httpx2.Client, status: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after = None
     while True:
         query = {"status": status, "limit": "100", **({"after": after} if after else {})}
-        page = _ask(orders, "GET", str(httpx.URL("/v1/sagas", params=query)))
+        page = _ask(orders, "GET", str(httpx2.URL("/v1/sagas", params=query)))
         found += page["sagas"]
         after = page["next"]
         if after is None:
             return found
 
 
-def _ask(orders: httpx.Client, method: str, path: str, body: object = None) -> dict[str, Any]:
+def _ask(orders: httpx2.Client, method: str, path: str, body: object = None) -> dict[str, Any]:
     try:
         answer = orders.request(method, path, json=body)
         told: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, json.JSONDecodeError) as error:
+    except (httpx2.HTTPError, json.JSONDecodeError) as error:
         raise Complaint(f"orders can't be asked: {error}", "see `seatrial status orders -n shop`") from error
     if answer.is_success:
         return told
@@ -108,16 +108,16 @@ def _ask(orders: httpx.Client, method: str, path: str, body: object = None) -> d
 
 
 @contextmanager
-def _orders(url: str | None, namespace: str, context: str | None) -> Iterator[httpx.Client]:
+def _orders(url: str | None, namespace: str, context: str | None) -> Iterator[httpx2.Client]:
     if url is not None:
-        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+        with httpx2.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
             yield client
         return
     pod = on_cluster(context, lambda cluster: _pod(cluster, namespace))
     command = ["kubectl", "port-forward", "--namespace", namespace, f"pod/{pod}", f":{PORT}"]
     with (
         _forwarded([*command, *(["--context", context] if context else [])]) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client,
     ):
         yield client
 
