@@ -6,13 +6,12 @@ both before pods. There is no traffic yet that could meet a half-made service. I
 objects would be written a second time for their owners alone.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from seatrial.api.names import delegate_name, revision_name
 from seatrial.control.cache import Object
 from seatrial.control.keys import Key
-from seatrial.control.writer import Name, Writer
+from seatrial.control.writer import Name, Writer, name_of
 from seatrial.kube.kinds import (
     AUTHORIZATION_POLICY,
     DEPLOYMENT,
@@ -33,8 +32,6 @@ _WAVES = (
 )
 _LAST = len(_WAVES)
 
-Render = Callable[[Mapping[Name, str]], Sequence[Object]]
-
 
 def names_needed(service: str, revision: int) -> list[tuple[Kind, str]]:
     """What a service's first objects are called, but the Revision: who makes that sees whether it is there."""
@@ -45,12 +42,27 @@ def names_needed(service: str, revision: int) -> list[tuple[Kind, str]]:
     ]
 
 
-async def launch(writer: Writer, key: Key, render: Render, free: Collection[Name]) -> None:
-    """Make what `render` gives, which is told the uids of what is there. Raises `NameTaken`, `Conflict`."""
+def uids_to_come(objects: Iterable[Object]) -> dict[Name, str]:
+    """What stands for the uids of objects that aren't there yet, so that each can be rendered with all its owners."""
+    return {name_of(obj): "" for obj in objects}
+
+
+async def launch(writer: Writer, key: Key, objects: Sequence[Object], free: Collection[Name]) -> None:
+    """Make objects that were rendered with `uids_to_come`. Raises `NameTaken`, `Conflict`."""
     uids: dict[Name, str] = {}
     for wave in range(_LAST + 1):
-        uids |= await writer.put(key, [o for o in render(uids) if _wave(o["kind"]) == wave], {}, free)
+        now = [_owned(obj, uids) for obj in objects if _wave(obj["kind"]) == wave]
+        uids |= await writer.put(key, now, {}, free)
+
+
+def _owned(obj: Object, uids: Mapping[Name, str]) -> Object:
+    """The object with those of its owners that are there; they aren't part of the hash of its content."""
+    owners = [
+        owner | {"uid": uids.get((owner["kind"], owner["name"]), owner["uid"])}
+        for owner in obj["metadata"]["ownerReferences"]
+    ]
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner for owner in owners if owner["uid"]]}}
 
 
 def _wave(kind: str) -> int:
-    return next((n for n, kinds in zip(count(), _WAVES, strict=False) if kind in kinds), _LAST)
+    return next((n for n, kinds in enumerate(_WAVES) if kind in kinds), _LAST)

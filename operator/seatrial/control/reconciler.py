@@ -19,7 +19,7 @@ from seatrial.control.gauges import Gauges
 from seatrial.control.hosts import Hosts
 from seatrial.control.judging import Judging
 from seatrial.control.keys import HostsKey, Key, ServiceKey
-from seatrial.control.launch import launch, names_needed
+from seatrial.control.launch import launch, names_needed, uids_to_come
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer, Sight
 from seatrial.control.pods import untold
@@ -188,7 +188,8 @@ class Reconciler:
             desired = [_as_owned(o, live) for o in desired if (live := sight.owned.get(name_of(o)))]
             await writer.put(key, desired, sight.owned)
         elif free:
-            await launch(writer, key, lambda uids: self._rendering.of(key, replace(inputs, live=uids)), free)
+            whole = self._rendering.of(key, replace(inputs, live=uids_to_come(desired)))
+            await launch(writer, key, whole, free)
         else:
             await writer.put(key, desired, sight.owned)
         return desired

@@ -9,7 +9,7 @@ import pytest
 from seatrial.api.meshservice import MeshService
 from seatrial.api.revision import Revision, template_of
 from seatrial.control.keys import Key, ServiceKey
-from seatrial.control.launch import launch, names_needed
+from seatrial.control.launch import launch, names_needed, uids_to_come
 from seatrial.control.writer import Live, Name, Writer
 from seatrial.render import Inputs, Object, render
 from seatrial.rollout.world import Routing
@@ -53,7 +53,7 @@ def inputs(spec: Mapping[str, Any]) -> Inputs:
 async def launched(**spec: Any) -> tuple[list[Object], list[Object]]:
     """What was made in its order, and what is rendered once all of it is there."""
     given, log = inputs(spec), Log()
-    await launch(log, KEY, lambda uids: render(replace(given, live=dict(uids))), FREE)
+    await launch(log, KEY, render(replace(given, live=uids_to_come(render(given)))), FREE)
     assert log.free == {FREE}
     there = {(o["kind"], o["metadata"]["name"]): uid(o) for o in log.made}
     return log.made, render(replace(given, live=there))
