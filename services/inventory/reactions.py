@@ -95,7 +95,7 @@ class Reactions:
         return react
 
     async def _cancelled(self, session: AsyncSession, envelope: Envelope) -> None:
-        await self._release(session, envelope, "cancelled")
+        await self._stockroom.cancel(session, envelope.payload["orderId"], reason="cancelled", cause=envelope)
 
     async def _left(self, session: AsyncSession, envelope: Envelope) -> None:
         try:

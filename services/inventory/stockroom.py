@@ -21,7 +21,7 @@ from chassis.outbox import Outbox
 from inventory import orders_language, store
 from inventory.domain.allocation import Pick, allocate
 from inventory.domain.errors import InventoryError, ShortError
-from inventory.domain.reservation import LIFE, Effect, Flow, Move, Reservation
+from inventory.domain.reservation import LIFE, Effect, Flow, Move, Reservation, Status
 from inventory.domain.stock import StockItem
 from inventory.levels import Levels
 from inventory.orders_language import Claim
@@ -96,6 +96,16 @@ class Stockroom:
         """
         found = await self._open(session, Claim(order_id, flow, ()), cause)
         return await self._make(session, found, Move.RELEASE, cause=cause, reason=reason)
+
+    async def cancel(self, session: AsyncSession, order_id: str, *, reason: str, cause: Envelope) -> None:
+        """The same for an order that nobody leads; where its goods are free already, that is told again.
+
+        Who cancels once more has missed it, or heard it before the reservation that it belongs to.
+        """
+        found = await self._open(session, Claim(order_id, "choreographed", ()), cause)
+        after = await self._make(session, found, Move.RELEASE, cause=cause, reason=reason)
+        if found.status in (Status.EXPIRED, Status.RELEASED) and found.demand and found.flow == "choreographed":
+            await self._tell(session, order_id, "StockReleased", orders_language.released(after, reason), cause)
 
     async def ship(self, session: AsyncSession, order_id: str, *, cause: Envelope | None = None) -> Reservation:
         """The carrier has collected the goods. What nobody has committed yet was paid all the same.

@@ -109,6 +109,10 @@ class Books:
         await invoices.issue(session, issued, origin)
         return origin.event("InvoiceIssued", invoice_payload(issued))
 
+    async def repeat_refund(self, session: AsyncSession, charge: Charge, origin: Origin) -> None:
+        """Say once more that an order's money is back."""
+        await self._outbox.add(session, _news("PaymentRefunded", charge, origin), aggregate_id=charge.order)
+
     async def remind(self, session: AsyncSession) -> int:
         """Tell of invoices that are overdue since the last look; how many."""
         late = await invoices.become_overdue(session, now=self._clock())

@@ -150,6 +150,16 @@ class Charging:
                 return await self._books.record(session, charge, event, origin=origin)
         return charge
 
+    async def cancel(self, session: AsyncSession, order: str, reason: str, origin: Origin) -> Charge:
+        """The same for an order that nobody leads; where its money is back already, that is told again.
+
+        Who cancels once more has missed it, or heard it before the charge that it belongs to.
+        """
+        charge = await self.intend_refund(session, order, reason, origin)
+        if charge.status is Status.REFUNDED and charge.asked.saga == "choreographed":
+            await self._books.repeat_refund(session, charge, origin)
+        return charge
+
     async def pursue(self, order: str) -> Charge:
         """Ask the bank about a charge that is open, and write down what it says."""
         return await self._pursue(await self.find(order))

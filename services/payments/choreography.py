@@ -60,6 +60,8 @@ class Choreography:
                 return await self._learn(session, envelope, told)
             case "StockReserved":
                 return await self._learn(session, envelope, {"reserved": 1})
+            case "OrderCancelled":
+                return await self._charging.cancel(session, payload["orderId"], payload["reason"], origin)
             case _:
                 return await self._charging.intend_refund(session, payload["orderId"], payload["reason"], origin)
 

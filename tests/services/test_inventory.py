@@ -344,6 +344,17 @@ def test_a_cancellation_that_overtakes_its_order_counts(inventory: httpx.Client,
     assert stock(inventory, sku)["available"] == 5
 
 
+def test_who_cancels_again_is_told_again_that_the_goods_are_free(inventory: httpx.Client, data: DataServices) -> None:
+    """Orders may hear of a release before it hears of the reservation; then it waits for what it took for nothing."""
+    sku, order = scarce(inventory, 5), new_order()
+    publish(data.broker_url, [placed(order, sku)])
+    await_status(inventory, order, "held")
+    for times in (1, 2):
+        publish(data.broker_url, [cancelled(order)])
+        eventually(lambda: len(told(data, "StockReleased", orderId=order)) == times, within=SOON)  # noqa: B023 - called at once
+    assert stock(inventory, sku)["available"] == 5
+
+
 def test_what_left_and_was_cancelled_comes_back_whichever_is_heard_first(
     inventory: httpx.Client, data: DataServices
 ) -> None:

@@ -240,6 +240,17 @@ class TestChoreography:
         counter.becomes(order, "refunded")
         assert counter.booked(order) == []
 
+    def test_who_cancels_again_is_told_again_that_the_money_is_back(self, counter: Till) -> None:
+        """Orders may hear of a refund before it hears of the charge; then it waits for what it took for nothing."""
+        order, broker = counter.new_order(), counter.processes.data.broker_url
+        publish(broker, [placed(order, order), reserved(order)])
+        counter.becomes(order, "charged")
+        for times in (1, 2):
+            publish(broker, [about("OrderCancelled", order, order, reason="changed my mind")])
+            eventually(lambda: told(counter, order).count("PaymentRefunded") == times, within=SOON, what="it is told")  # noqa: B023 - called at once
+        assert counter.history(order) == ["ChargeIntended", "ChargeSettled", "RefundIntended", "Refunded"]
+        assert counter.booked(order) == []
+
     def test_a_cancellation_that_overtakes_the_stock_leaves_nothing_charged(self, counter: Till) -> None:
         order, broker = counter.new_order(), counter.processes.data.broker_url
         publish(broker, [placed(order, order), about("OrderCancelled", order, order, reason="changed my mind")])

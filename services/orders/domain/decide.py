@@ -139,7 +139,7 @@ def _refused(saga: Saga, step: Step, reason: str, now: datetime, policy: Policy)
     if saga.type is Flow.ORCHESTRATED and step is not saga.current:
         return Decision(saga)
     saga = replace(saga, completed=STEPS[: STEPS.index(step)])
-    to_undo = tuple(done for done in saga.completed if done in UNDOABLE)
+    to_undo = tuple(done for done in saga.completed if done in UNDOABLE and done not in saga.undone)
     return _give_back(saga, to_undo, reason, now, policy)
 
 
@@ -165,7 +165,7 @@ def _failed(saga: Saga, step: Step, cause: str, now: datetime, policy: Policy) -
 def _undone(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
     open_ = saga.status in (SagaStatus.COMPENSATING, SagaStatus.STUCK)
     if not open_ or step not in saga.to_undo:
-        return Decision(saga)
+        return _undone_before(saga, step)
     left = tuple(other for other in saga.to_undo if other is not step)
     saga = replace(saga, undone=(*saga.undone, step), status=SagaStatus.COMPENSATING)
     if not left:
@@ -173,6 +173,17 @@ def _undone(saga: Saga, step: Step, now: datetime, policy: Policy) -> Decision:
     # Without a parcel the order can be cancelled for certain: the customer may know, and in a choreography all others.
     told = step is Step.SHIP and (saga.asked or saga.type is Flow.CHOREOGRAPHED)
     return Decision(_compensating(saga, left, saga.reason, now, policy), (Effect.CANCEL,) if told else ())
+
+
+def _undone_before(saga: Saga, step: Step) -> Decision:
+    """Word of a refund may overtake word of its charge. It is final, so the charge needs no taking back any more.
+
+    A release isn't: a payment that comes late takes the goods anew. Where that was overtaken we ask again.
+    """
+    ours = saga.type is Flow.CHOREOGRAPHED and saga.status is not SagaStatus.COMPLETED
+    if not ours or step is not Step.PAY or step in saga.undone:
+        return Decision(saga)
+    return Decision(replace(saga, undone=(*saga.undone, step)))
 
 
 def _too_late(saga: Saga) -> Decision:
@@ -265,7 +276,7 @@ def _taken_back(saga: Saga) -> Decision:
 def _perhaps_done(saga: Saga) -> tuple[Step, ...]:
     """What was done, and what may have been: a call without an answer, a parcel that we haven't heard of yet."""
     perhaps = Step.SHIP if saga.type is Flow.CHOREOGRAPHED else saga.current
-    return _ordered(tuple(step for step in (*saga.completed, perhaps) if step in UNDOABLE))
+    return _ordered(tuple(step for step in (*saga.completed, perhaps) if step in UNDOABLE and step not in saga.undone))
 
 
 def _ordered(steps: tuple[Step, ...]) -> tuple[Step, ...]:

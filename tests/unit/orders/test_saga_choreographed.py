@@ -262,3 +262,18 @@ def test_what_was_done_after_the_end_is_taken_back_too() -> None:
     saga = decide(saga, Undone(RESERVE), NOON, POLICY).saga
     assert saga.status is SagaStatus.COMPENSATED
     assert decide(saga, Done(RESERVE), NOON, POLICY).saga is saga, "and the same message again changes nothing"
+
+
+def test_a_refund_that_is_heard_before_its_charge_is_not_waited_for() -> None:
+    saga = begin("o", Flow.CHOREOGRAPHED, NOON, POLICY)
+    given_up = decide(decide(saga, CancelAsked("late"), NOON, POLICY).saga, Undone(SHIP), NOON, POLICY).saga
+    paid_back = decide(given_up, Undone(PAY), NOON, POLICY).saga
+    assert decide(paid_back, Done(PAY), NOON, POLICY).saga is paid_back
+    assert paid_back.status is SagaStatus.COMPENSATED
+
+
+def test_a_refund_that_is_heard_before_its_reason_is_not_waited_for() -> None:
+    saga = begin("o", Flow.CHOREOGRAPHED, NOON, POLICY)
+    for fact in (Done(PAY), Undone(PAY), Refused(SHIP, "nobody goes there")):
+        saga = decide(saga, fact, NOON, POLICY).saga
+    assert (saga.status, saga.to_undo) == (SagaStatus.COMPENSATING, (RESERVE,))
