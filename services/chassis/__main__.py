@@ -8,6 +8,8 @@ import runpy
 import sys
 
 if __name__ == "__main__":
+    # nats-py loads it where it is installed, for WebSockets, which nobody speaks here. The images don't have it.
+    sys.modules["aiohttp"] = None  # type: ignore[assignment]
     arguments = sys.argv[1:]
     migrating = arguments[:1] == ["migrate"]
     name = next(iter(arguments[migrating:]), os.environ.get("SHOP_SERVICE", ""))

@@ -4,6 +4,8 @@ A service has plain Alembic revisions in ``migrations/versions``; everything aro
 add, because the old revision of the service goes on serving meanwhile. A whole upgrade is one transaction, one process
 at a time, and gives way to traffic: rather than queue for a lock in front of everybody it fails after a moment and is
 tried again.
+
+Alembic is imported by what migrates: a process that serves has no use for it, and began a sixth later with it.
 """
 
 import asyncio
@@ -15,10 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy import exc as sa_exc
 
@@ -39,6 +37,9 @@ def has_migrations(package: str) -> bool:
 
 def upgrade(connection: Connection, package: str) -> None:
     """Run the migrations of a service that its database hasn't seen, on an open connection within its transaction."""
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415
+
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '3s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -52,6 +53,9 @@ def upgrade(connection: Connection, package: str) -> None:
 
 def differences(connection: Connection, *tables: MetaData) -> list[Any]:
     """What Alembic would change to make a database look like these tables; empty after good migrations."""
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - see above
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, list(tables)))  # type: ignore[arg-type]  # takes a sequence, says so in its docs only
 
