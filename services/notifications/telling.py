@@ -2,14 +2,14 @@
 
 Once in effect, though events come at least once and any step can be the last before a crash:
 
-1. In one transaction the inbox says whether the event is new, and what is to be told is noted.
+1. In one transaction the inbox says whether the event is new, what is to be told is noted, and what is left is read.
 2. What is noted and not told yet is sent, each message under its own id, by which a channel knows what it has.
 3. That it was sent is noted, and only then the event is acknowledged.
 
 An event that comes again goes through step 1 without effect and through 2 and 3 with what is left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,7 +47,8 @@ class Telling:
             async with self._database.transaction() as session:
                 if await self._inbox.first_time(session, envelope, CONSUMER):
                     await self._note(session, envelope)
-            await self._send(envelope.event_id)
+                left = await self._left(session, envelope.event_id)
+            await self._send(left)
         except (WordingError, RefusedError) as error:
             raise Poison(str(error)) from error
 
@@ -57,7 +58,8 @@ class Telling:
         async with self._database.transaction() as session:
             for medium in await store.addresses(session, news.customer):
                 await store.plan(session, news, wording, medium, status="waiting")
-        await self._send(news.event_id)
+            left = await self._left(session, news.event_id)
+        await self._send(left)
 
     async def forget(self) -> None:
         """Let go of which events were handled so long ago that the broker has forgotten them too."""
@@ -96,15 +98,18 @@ class Telling:
         for medium in await store.addresses(session, happened.customer):
             await store.plan(session, news, wording, medium, status="superseded" if superseded else "waiting")
 
-    async def _send(self, event_id: str) -> None:
-        """Send what is left of an event by every medium, and then say which of them refused."""
-        async with self._database.transaction() as session:
-            rows = await store.waiting(session, event_id)
-            addresses = await store.addresses(session, rows[0].customer) if rows else {}
+    async def _left(self, session: AsyncSession, event_id: str) -> list[tuple[Row[Any], str | None]]:
+        """What an event has given to tell and that isn't told yet, each with the address that it goes to now."""
+        rows = await store.waiting(session, event_id)
+        addresses = await store.addresses(session, rows[0].customer) if rows else {}
+        return [(row, addresses.get(row.medium)) for row in rows]
+
+    async def _send(self, left: Sequence[tuple[Row[Any], str | None]]) -> None:
+        """Send by every medium, and then say which of them refused."""
         refusals = []
-        for row in rows:
+        for row, address in left:
             try:
-                await self._send_one(row, addresses.get(row.medium))
+                await self._send_one(row, address)
             except RefusedError as error:
                 refusals.append(f"{row.medium}: {error}")
         if refusals:
