@@ -220,6 +220,18 @@ def test_what_a_customer_owed_can_be_asked_for_any_past_time(counter: Till) -> N
     assert [counter.owes(order, at) for at in (before, owing, None)] == [0, 700, 0]
 
 
+def test_it_runs_alone_without_postgres_and_broker(start: Start) -> None:
+    bank = start("bank", BANK_SECRET=SECRET)
+    ambassador = start("payments.ambassador", BANK_URL=bank.url, BANK_SECRET=SECRET)
+    body = {"orderId": "o-1", "customer": "ada", "amount": {"amount": 1999, "currency": "EUR"}}
+    with httpx.Client(base_url=start("payments", BANK_URL=ambassador.url).url, timeout=30) as alone:
+        first, again = (alone.post("/v1/charges", json=body) for _ in range(2))
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json()["paymentId"] == again.json()["paymentId"]
+        assert alone.get("/v1/accounts/bank/balance").json()["version"] == 1
+        assert alone.get("/v1/ledger").json()["balanced"]
+
+
 class TestChoreography:
     @pytest.mark.parametrize("stock_first", [False, True])
     def test_an_order_is_charged_once_when_its_stock_is_set_aside(self, counter: Till, *, stock_first: bool) -> None:
