@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.evidence.envoy import Counted, stats_path
 from seatrial.evidence.figures import HERE, inbound_path, outbound_path, read
-from seatrial.evidence.istiod import Config, parse_syncz
+from seatrial.evidence.istiod import Config, counter, parse_syncz
 from support import sidecars as stand_ins
 from support.awaiting import eventually
 from support.envoy import BINARY, HOST, Envoy, free_port
@@ -109,8 +109,12 @@ async def test_istiod_tells_its_store_and_that_every_proxy_took_the_last_push() 
     pilot.take("ADDED", {"kind": "VirtualService", "metadata": {"uid": "1"}, "spec": {"http": [route]}})
     async with httpx2.AsyncClient() as client:
         config = Config((await client.get(f"{pilot.url}/debug/configz")).content)
-        sync = parse_syncz((await client.get(f"{pilot.url}/debug/syncz")).content)["front-1-x.shop"]
+
+        async def taken() -> bool:
+            sync = parse_syncz((await client.get(f"{pilot.url}/debug/syncz")).content)["front-1-x.shop"]
+            return sync.acknowledged and counter(sync.route[1]) == 2
+
+        await eventually(taken, within=10, what="the proxy took the push of the route")
     await pilot.stop()
     assert config.of(HOST).splits
     assert pilot.weights(HOST) == {3: 100}
-    assert sync.acknowledged
