@@ -21,6 +21,7 @@ from seatrial.kube.kinds import CONFIG_MAP, LEASE, MESH_SERVICE, NAMESPACE, OWNE
 Add = Callable[[Key], None]
 OURS = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 WATCHED = (*OWNED, POD, REVISION, MESH_SERVICE, CONFIG_MAP, NAMESPACE)
+LISTED_AT_ONCE = 100  # objects: what a list of all takes for a moment stays with the process
 _IDENTITY: Any = MANAGED_BY  # a name for peering, which is off; Kopf would ask for a user's, and a container has none
 _SHOWN_TO_HOSTS = frozenset({"VirtualService", "ServiceAccount"})
 
@@ -195,6 +196,7 @@ class _NoEssence(kopf.DiffBaseStorage):
 def _settings(lease: str) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.watching.chunk_size = LISTED_AT_ONCE
     settings.persistence.diffbase_storage = _NoEssence()
     settings.networking.error_backoffs = (0.5, 1, 2, 3, 5, 5, 5, 5)
     settings.networking.request_timeout = 30
