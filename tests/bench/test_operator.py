@@ -42,7 +42,7 @@ def test_one_service_from_apply_to_ready(place: Place, machine: str) -> None:
 
 
 def test_thirty_services_at_once(place: Place, machine: str) -> None:
-    services = [place.catalog(f"many-{number}", exposed=False) for number in range(SERVICES)]
+    services = [place.service(f"many-{number}", exposed=False) for number in range(SERVICES)]
     before = figures()
     begun = time.monotonic()
     place.kubectl.apply(*(s.manifest for s in services))
