@@ -5,9 +5,11 @@ interrupted resumes at the step it was in. Steps must therefore make their resul
 or be safe to run over a half-made one. Nothing here knows what the steps are about.
 """
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -88,12 +90,29 @@ def replace_step(failure: Failure, title: str) -> Failure:
 
 def together(*jobs: Callable[[], object]) -> None:
     """Run jobs at the same time, each in a thread; the first failure ends the commands of the others and is raised."""
-    with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
+    pool, whole = ThreadPoolExecutor(max_workers=max(1, len(jobs))), False
+    try:
         futures = [pool.submit(job) for job in jobs]
-        try:
-            ended = wait(futures, return_when=FIRST_EXCEPTION).done
-        finally:
-            while wait(futures, timeout=0.1).not_done:  # a job that was interrupted may have begun its next command
-                interrupt_commands()
+        ended, others = wait(futures, return_when=FIRST_EXCEPTION)
+        whole = not others
+    finally:  # an interrupt may come before all of them are known here
+        with nullcontext() if whole else _interrupting():
+            pool.shutdown(cancel_futures=True)
     for future in ended:
         future.result()
+
+
+@contextmanager
+def _interrupting() -> Iterator[None]:
+    """End commands as long as the block lasts: a job that was interrupted may have begun its next one."""
+    over = threading.Event()
+
+    def interrupt() -> None:
+        while not over.wait(0.1):
+            interrupt_commands()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()

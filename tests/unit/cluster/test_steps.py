@@ -1,5 +1,7 @@
 import io
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.console import Console
@@ -93,3 +95,17 @@ def test_the_first_failure_of_jobs_run_together_ends_the_commands_of_the_others(
 
     with pytest.raises(Failure, match="one failed"):
         together(fails, lambda: command(["sleep", "600"]))
+
+
+def test_an_interrupt_while_jobs_are_still_being_started_ends_the_commands_of_those_that_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, job: Callable[[], object]) -> None:
+        submit(pool, job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        together(lambda: command(["sleep", "600"]))
