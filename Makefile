@@ -3,6 +3,9 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/bin:$(CURDIR)/.venv/bin:$(PATH)
 
+# Set where images are made of Python. Here each of hundreds of processes would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A failure's cause and remedy are to be the last lines on the screen, and make adds one of its own, except in question
 # mode when a recipe exits with 1. In that mode only lines marked + are run: all are, and each fails with 1. A dry run
 # (make -n) stays one.
