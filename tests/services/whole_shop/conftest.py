@@ -11,26 +11,26 @@ from support.processes import Logged
 from support.waiting import eventually
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def processes(data: DataServices) -> Iterator[Shop]:
     """The whole shop, for tests that change nothing in it on which others build."""
     with shop(quiet=True, data=data) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(processes: dict[str, Process]) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=processes["gateway"].url, timeout=20) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def orders(processes: dict[str, Process]) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=processes["orders"].url, timeout=20) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def catalog(processes: dict[str, Process]) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=processes["catalog"].url, timeout=20) as client:
         yield client
