@@ -26,9 +26,8 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url
 # What mypy has found out about a file is right in every clone that has the same one.
 export MYPY_CACHE_DIR ?= $(or $(SEATRIAL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seatrial)/mypy
 
-# Workers take a file at a time, and are more than cores (tests/conftest.py), because tests wait for processes. Those of
-# services come first: they last longest. ARGS=-n0 runs one test after the other, as a debugger needs it.
-SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder -n auto
+# Workers take a file at a time. ARGS=-n0 runs one test after the other, as a debugger needs it.
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
 
 # Tests of `make test` that wait for the helm of `make cluster-up`.
 NEED_HELM := tests/unit/charts tests/services/test_chart.py
@@ -45,8 +44,9 @@ help: ## this list
 demo: shop ## from nothing to a good and a bad rollout under load on a real mesh; leaves everything running
 	$(RUN) python -m demo $(ARGS) || exit 1
 
+# Workers are more than cores (tests/conftest.py), because tests wait for processes. Those of services last longest.
 test: ## unit and service tests; no cluster
-	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) --maxprocesses 6 tests/services tests/unit $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
+	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) -n auto --maxprocesses 6 tests/services tests/unit $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
 
 doctor: ## what is wrong with this machine, and what to type
 	$(RUN) $(CLUSTER) doctor || exit 1
@@ -72,8 +72,9 @@ invariants: ## what must hold in the shop, and whether it does: money, stock, sa
 load: ## send load to the shop; USERS= or RATE=, DURATION=, ARGS=--headless
 	$(RUN) python -m loadtests $(USERS:%=--users %) $(RATE:%=--rate %) $(DURATION:%=--duration %) $(ARGS) || exit 1
 
+# Two workers keep two cores busy: what costs most is pods that start and end.
 e2e: shop ## tests against the cluster, which it brings up by itself
-	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) --maxprocesses 3 $(NEED_HELM) tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
+	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) -n logical --maxprocesses 3 $(NEED_HELM) tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
 
 soak: shop ## the same for hours; cut it with SOAK=
 	$(RUN) $(call try,SOAK='$(SOAK)' pytest tests/soak $(ARGS),the failing test is named above with its seed)

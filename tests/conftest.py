@@ -10,5 +10,5 @@ settings.load_profile("any machine")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Have half as many again as there are cores: tests wait for processes and for a cluster more than they work."""
+    """Have half as many again as there are cores: tests wait for processes more than they work."""
     return (os.cpu_count() or 2) * 3 // 2

@@ -104,7 +104,7 @@ def test_each_verb_does_what_it_says_once(place: Place) -> None:
 
 def served(place: Place, **spec: Any) -> Service:
     """A service whose first revision serves."""
-    service = place.actor("orders", **spec)
+    service = place.actor("orders", replicas=1, **spec)
     service.apply()
     service.await_stable(1)
     return service

@@ -83,7 +83,7 @@ def test_a_service_of_tcp_alone_is_judged_by_its_connections(place: Place) -> No
         rollout={"steps": [50], "hold": "2s", "analysis": {"toleratePercentPoints": 10}},
     ).changed(port=None, probes=None, expose=None)
     service.apply()
-    takes = {"env": {"TAKE": "http://orders:7000/", "EVERY": "0.02"}, "replicas": 2}
+    takes = {"env": {"TAKE": "http://orders:7000/", "EVERY": "0.05"}, "replicas": 2}
     caller = place.taker("caller", takes="orders", **takes)
     caller.apply()
     caller.await_stable(1)

@@ -39,7 +39,7 @@ def test_traffic_that_stops_in_the_middle_ends_as_the_user_chooses(place: Place)
 
 def judged(place: Place, *, steps: list[int], **analysis: Any) -> Service:
     """At rest."""
-    service = place.actor("orders", rollout={"steps": steps, "hold": "1s", "analysis": analysis})
+    service = place.actor("orders", replicas=1, rollout={"steps": steps, "hold": "1s", "analysis": analysis})
     service.apply()
     service.await_stable(1)
     return service

@@ -78,7 +78,7 @@ def test_users_stay_with_the_revision_that_they_were_drawn_to(place: Place) -> N
 
 def served(place: Place, rollout: Mapping[str, object]) -> Service:
     """A service whose first revision serves."""
-    service = place.actor("orders", rollout=dict(rollout))
+    service = place.actor("orders", replicas=1, rollout=dict(rollout))
     service.apply()
     service.await_stable(1)
     return service

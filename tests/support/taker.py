@@ -1,7 +1,7 @@
 """A consumer that plays its part in a pod: nobody calls it, it takes work, as much as its pod's share allows.
 
 As `support.actor`, this file's text is handed to a pod's python3. It takes from the URL `TAKE`, at full share one each
-`EVERY` (0.05) seconds, and says with each who took it. `CRASH=20` ends it after that many.
+`EVERY` (0.2) seconds, and says with each who took it. `CRASH=20` ends it after that many.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ async def work() -> None:
             taken += 1
             if taken == int(PART("CRASH", "-1")):
                 os._exit(1)
-        await asyncio.sleep(float(PART("EVERY", "0.05")))
+        await asyncio.sleep(float(PART("EVERY", "0.2")))
 
 
 if __name__ == "__main__":
