@@ -7,9 +7,7 @@ from support.place import Place
 
 
 def test_wait_ends_as_the_rollout_does_and_the_log_has_it_all(place: Place) -> None:
-    service = place.actor(
-        "orders", rollout={"steps": [30], "hold": "600s", "analysis": None, "progressDeadline": "15s"}
-    )
+    service = place.actor("orders", rollout={"steps": [30], "hold": "600s", "analysis": None})
     service.apply()
     assert ends(place, "wait", "orders") == (0, "orders: revision 1 is stable")
     code, why = ends(place, "pause", "orders")
@@ -27,13 +25,13 @@ def test_wait_ends_as_the_rollout_does_and_the_log_has_it_all(place: Place) -> N
     service.await_weight(3, 30)
     place.seatrial("promote", "orders")
     assert ends(place, "wait", "orders") == (0, "orders: revision 3 is stable")
-    service.apply(env={"CRASH": "start"})
+    service.apply(env={"CRASH": "start"}, rollout={"progressDeadline": "25s"})
     code, why = ends(place, "wait", "orders")
     assert code == 1
-    assert "not ready within 15s: container app ended with exit code 1" in why
+    assert "not ready within 25s: container app ended with exit code 1" in why
     log = place.seatrial("history", "orders")
     assert all(phase in log for phase in ("Succeeded", "Superseded", "Failed")), log
-    assert "not ready within 15s" in " ".join(place.seatrial("explain", "orders-4").split())
+    assert "not ready within 25s" in " ".join(place.seatrial("explain", "orders-4").split())
     assert "orders-4" in service.kubectl("get", "rev")
 
 
