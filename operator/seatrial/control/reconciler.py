@@ -101,14 +101,12 @@ class Reconciler:
             return None  # its turn comes
         reading = parts.fleet.read(raw)
         if not parts.observer.managed(key.namespace):
-            if raw["metadata"].get("deletionTimestamp"):
-                await self._end(key, raw)
-            else:
-                await parts.teller.refuse(key, raw, (_unmanaged(key.namespace),), "NamespaceNotManaged")
+            if not raw["metadata"].get("deletionTimestamp"):
+                return await parts.teller.refuse(key, raw, (_unmanaged(key.namespace),), "NamespaceNotManaged")
+            await self._end(key, raw)
             return None
         if reading.service is None:
-            await parts.teller.refuse(key, raw, tuple(p.sentence for p in reading.problems), "Invalid")
-            return None
+            return await parts.teller.refuse(key, raw, tuple(p.sentence for p in reading.problems), "Invalid")
         return await self._accepted(key, raw, reading)
 
     async def _accepted(self, key: ServiceKey, raw: Object, reading: Reading) -> float | None:

@@ -59,14 +59,14 @@ class Teller:
         ]
         about = [(raws.get(e.revision) if e.revision is not None else None, e) for e in decision.events]
         await asyncio.gather(*(self._say(raw or sight.raw, event) for raw, event in about))
-        return min((wait for wait in waits if wait), default=None)
+        return min((wait for wait in waits if wait is not None), default=None)
 
     async def report(self, key: ServiceKey, sight: Sight, decision: Decision) -> float | None:
         """The MeshService's status; returns as `revisions` does."""
-        return await self._tell(key, sight.raw, report(sight.world, decision, sight.findings)) or None
+        return await self._tell(key, sight.raw, report(sight.world, decision, sight.findings))
 
-    async def refuse(self, key: ServiceKey, raw: Object, why: tuple[str, ...], reason: str) -> None:
-        """The status of a MeshService that nothing is done for: what served goes on serving."""
+    async def refuse(self, key: ServiceKey, raw: Object, why: tuple[str, ...], reason: str) -> float | None:
+        """The status of a MeshService that nothing is done for: what served goes on serving. Returns as `revisions`."""
         before = MeshServiceStatus.parse(raw.get("status") or {})
         generation = raw["metadata"].get("generation", 0)
         accepted = Condition(
@@ -90,22 +90,22 @@ class Teller:
                 "conditions": merge(before.conditions, [accepted, *others], stamp(self._now())),
             }
         )
-        await self._tell(key, raw, status)
+        return await self._tell(key, raw, status)
 
-    async def _write(self, key: ServiceKey, raw: Object, status: Object, *, at_once: bool = False) -> float:
+    async def _write(self, key: ServiceKey, raw: Object, status: Object, *, at_once: bool = False) -> float | None:
         """Write it where it changed and may be written; returns the seconds until it may."""
         before, uid = raw.get("status") or {}, raw["metadata"]["uid"]
         if status == before:
-            return 0.0
-        wait = 0.0 if at_once else self._pace.wait(uid, before, status, self._clock())
-        if not wait:
-            await self._writer.status(key, raw, status)
-            self._pace.wrote(uid, self._clock())
-        return wait
+            return None
+        if not at_once and (wait := self._pace.wait(uid, before, status, self._clock())):
+            return wait
+        await self._writer.status(key, raw, status)
+        self._pace.wrote(uid, self._clock())
+        return None
 
-    async def _tell(self, key: ServiceKey, raw: Object, status: MeshServiceStatus) -> float:
+    async def _tell(self, key: ServiceKey, raw: Object, status: MeshServiceStatus) -> float | None:
         before = raw.get("status") or {}
-        if wait := await self._write(key, raw, status.dump()):
+        if (wait := await self._write(key, raw, status.dump())) is not None:
             return wait
         was = {c["type"]: c for c in before.get("conditions") or ()}
         for condition in status.conditions:
@@ -113,7 +113,7 @@ class Teller:
                 known = was.get(condition.type) or {}
                 if (known.get("status"), known.get("message")) != ("False", condition.message):
                     await self._say(raw, Event(condition.reason, condition.message, warning=True))
-        return 0.0
+        return None
 
     async def _say(self, raw: Object, event: Event) -> None:
         """An Event that can't be written is no reason to stop."""

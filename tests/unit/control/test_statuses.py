@@ -7,6 +7,7 @@ import pytest
 
 from seatrial.control.cache import Written
 from seatrial.control.keys import ServiceKey
+from seatrial.control.pace import APART
 from seatrial.control.statuses import Teller
 from seatrial.control.writer import Writer
 from seatrial.kube.client import Kube
@@ -47,11 +48,11 @@ class Stage:
             raise Lost("gone")
         return self.term
 
-    async def refuse(self, why: str, status: dict[str, Any] | None = None) -> None:
+    async def refuse(self, why: str, status: dict[str, Any] | None = None) -> float | None:
         """The one status that needs no decision."""
         meta = {"name": "orders", "namespace": "shop", "uid": "u", "generation": 1, "resourceVersion": "7"}
         raw = {"apiVersion": "seatrial.dev/v1alpha1", "kind": "MeshService", "metadata": meta, "status": status or {}}
-        await self.teller.refuse(KEY, raw, (why,), "Invalid")
+        return await self.teller.refuse(KEY, raw, (why,), "Invalid")
 
     def status(self) -> dict[str, Any]:
         """As the first write left it."""
@@ -87,10 +88,10 @@ async def test_only_what_differs_travels(stage: Stage) -> None:
 async def test_another_wording_waits_for_its_turn_and_so_does_its_event(stage: Stage) -> None:
     await stage.refuse("no")
     before = stage.status()
-    await stage.refuse("never", before)
+    assert await stage.refuse("never", before) == APART
     assert (len(stage.server.patches), stage.server.events) == (1, ["Invalid"])
-    stage.now += 3
-    await stage.refuse("never", before)
+    stage.now += APART
+    assert await stage.refuse("never", before) is None
     assert (len(stage.server.patches), stage.server.events) == (2, ["Invalid", "Invalid"])
 
 
