@@ -84,16 +84,18 @@ class Apart:
 class Kills:
     """A rule: the operator dies before each write when it is tried first, and after it when it is tried again.
 
-    What the dead one wrote last may still be on its way, as from a machine that is lost.
+    What the dead one wrote last may still be on its way, as from a machine that is lost. Writes whose names `only`
+    isn't found in are let through.
     """
 
-    def __init__(self, apart: Apart) -> None:
+    def __init__(self, apart: Apart, only: str = "") -> None:
         self.tries: Counter[Write] = Counter()
         self._apart = apart
+        self._only = re.compile(only)
 
     def __call__(self, write: Write | None) -> Fate:
         """What becomes of a write."""
-        if write is None:
+        if write is None or not self._only.search(str(write)):
             return PASSES
         self.tries[write] += 1
         if self.tries[write] > len(MOMENTS):

@@ -3,6 +3,7 @@
 Each time nobody may be harmed but by a revision that is meant to be bad, and no request may be counted twice.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from support.services import counted
 from support.stories import STORIES, End, Story, end_of, made_for
 from support.traffic import story as told_of
 
-LEAST = 8  # writes that any story has
+ONLY = os.environ.get("STRIKE", "")  # a pattern in the names of writes, for some of the crash points
+LEAST = 1 if ONLY else 8  # writes that any story has
 CONFLICT = 409  # no answer to a read
 FAULTS = {CONFLICT: 0.04, 429: 0.04, 500: 0.04}
 LATE, HOW_LATE = 0.1, 1.5  # share of requests, and seconds
@@ -84,7 +86,7 @@ def ends_alike_wherever_it_dies(scene: Scene, title: str, end: End) -> str:
     rules: list[Kills] = []
 
     def kills(apart: Apart) -> Rule:
-        rules.append(Kills(apart))
+        rules.append(Kills(apart, ONLY))
         return rules[0]
 
     before = scene.apart.deaths
