@@ -28,7 +28,8 @@ def test_wait_ends_as_the_rollout_does_and_the_log_has_it_all(place: Place) -> N
     service.apply(env={"CRASH": "start"}, rollout={"progressDeadline": "25s"})
     code, why = ends(place, "wait", "orders")
     assert code == 1
-    assert "not ready within 25s: container app ended with exit code 1" in why
+    assert "not ready within 25s: container app of orders-4-" in why
+    assert "ended with exit code 1" in why
     log = place.seatrial("history", "orders")
     assert all(phase in log for phase in ("Succeeded", "Superseded", "Failed")), log
     assert "not ready within 25s" in " ".join(place.seatrial("explain", "orders-4").split())
