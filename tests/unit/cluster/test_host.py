@@ -4,7 +4,9 @@ import socket
 import subprocess
 from pathlib import Path
 
-from cluster.host import bounding_set, cgroup_version, parse_engine, parse_nodes, pid_in, read_facts
+import pytest
+
+from cluster.host import api_answers, bounding_set, cgroup_version, parse_engine, parse_nodes, pid_in, read_facts
 from cluster.ports import listener_on, listening_inodes
 
 NO_ANSWER = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
@@ -64,6 +66,19 @@ def test_a_kind_node_is_read_from_docker_inspect() -> None:
         (8080, 41234),
         False,
     )
+
+
+@pytest.mark.parametrize(("misses", "answers"), [(0, True), (2, True), (3, False)])
+def test_an_api_that_misses_a_look_answers_all_the_same(
+    misses: int, answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f"#!/bin/sh\necho >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) -gt {misses} ] && echo ok\n"
+    )
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert api_answers() is answers
 
 
 def test_cgroups_are_version_2_only_where_nothing_of_version_1_is_mounted() -> None:
