@@ -11,6 +11,7 @@ import pytest
 from support.ashore import Ashore, ashore
 from support.controlplane import ControlPlane
 from support.fixtures import ROOT
+from support.kubectl import CONTEXT
 from support.looking import looks
 from support.stories import STORIES
 from support.striking import Calm, ends_alike_wherever_it_dies, troubles
@@ -29,6 +30,7 @@ def scene() -> Iterator[Ashore]:
         looks.cache_clear()
         with ashore(FOLDER) as made:
             yield made
+        looks(CONTEXT).close()
     looks.cache_clear()
 
 

@@ -49,6 +49,10 @@ class Looks:
         self._http = client_adapter.Client(config, parameters)
         self._kinds: dict[str, Kind] = {}
 
+    def close(self) -> None:
+        """End the connections, where another API server is asked from now on."""
+        self._http.close()
+
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """One object, or None where there is none of that name."""
         answer = self._ask(self._kind(kind).path(namespace, name))
