@@ -70,12 +70,11 @@ def test_a_kind_node_is_read_from_docker_inspect() -> None:
 
 @pytest.mark.parametrize(("misses", "answers"), [(0, True), (2, True), (3, False)])
 def test_an_api_that_misses_a_look_answers_all_the_same(
-    misses: int, answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    misses: int, *, answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text(
-        f"#!/bin/sh\necho >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) -gt {misses} ] && echo ok\n"
-    )
+    looks = tmp_path / "looks"
+    kubectl.write_text(f"#!/bin/sh\necho >> {looks}; [ $(wc -l < {looks}) -gt {misses} ] && echo ok\n")
     kubectl.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert api_answers() is answers
