@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes tells of the machine and of who else uses it.
@@ -9,6 +10,7 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Have half as many again as there are cores: tests wait for processes more than they work."""
     return (os.cpu_count() or 2) * 3 // 2
