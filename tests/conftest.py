@@ -11,6 +11,7 @@ settings.load_profile("any machine")
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Have half as many again as there are cores: tests wait for processes more than they work."""
-    return (os.cpu_count() or 2) * 3 // 2
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Have as many as cores for `-n logical`, half as many again for `-n auto`: for tests that wait for processes."""
+    cores = os.cpu_count() or 2
+    return cores * 3 // 2 if config.option.numprocesses == "auto" else cores
