@@ -7,6 +7,7 @@ import pytest
 from support.blackbox import pytest_runtest_makereport
 from support.fixtures import a_place, image, kubectl, operators, put_tools_first
 from support.place import Place
+from support.striking import Calm
 
 __all__ = ["image", "kubectl", "operators", "pytest_runtest_makereport"]
 
@@ -19,3 +20,9 @@ def pytest_configure() -> None:
 def place(request: pytest.FixtureRequest, image: str) -> Iterator[Place]:
     """A managed namespace of this run's own."""
     yield from a_place(request.node.name.removeprefix("test_").replace("[", "-").rstrip("]"), image, "soak")
+
+
+@pytest.fixture(scope="module")
+def calm() -> Calm:
+    """For all tests of a file: each story is told undisturbed once."""
+    return Calm()

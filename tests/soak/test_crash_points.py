@@ -29,12 +29,6 @@ def nobody_else(operators: Operators) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def calm() -> Calm:
-    """For all tests of this file."""
-    return Calm()
-
-
 @pytest.mark.parametrize("title", STORIES)
 def test_a_story_ends_alike_wherever_its_operator_dies(
     title: str, place: Place, calm: Calm, capsys: pytest.CaptureFixture[str]

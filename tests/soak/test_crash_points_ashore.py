@@ -34,12 +34,6 @@ def scene() -> Iterator[Ashore]:
     looks.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def calm() -> Calm:
-    """For all tests of this file."""
-    return Calm()
-
-
 @pytest.mark.parametrize("title", STORIES)
 def test_a_story_ends_alike_wherever_its_operator_dies(
     title: str, scene: Ashore, calm: Calm, capsys: pytest.CaptureFixture[str]
