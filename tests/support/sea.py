@@ -102,9 +102,12 @@ class Sea:
         requests: int = 1000,
         reason: str = "as it is",
         checkpoint: str = "",
+        silent: tuple[str, ...] = (),
     ) -> None:
         """From now on that is the verdict."""
-        evidence = Evidence(verdict=finding, reason=reason, at=stamp(self.now), checkpoint=checkpoint)
+        evidence = Evidence(
+            verdict=finding, reason=reason, at=stamp(self.now), checkpoint=checkpoint, silent=list(silent)
+        )
         self.verdict = Verdict(finding, reason, allowed, requests, evidence)
 
     def counted(self, *, stable: int, canary: int) -> None:

@@ -168,6 +168,7 @@ def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
         (bool(ledger.suspect), "Suspect", f"counters of {_names(ledger.suspect)} fell though the proxy is the same"),
         (noisy, "Noisy", "pods of the stable revision differ among themselves as much as a bad revision would"),
         (bool(ledger.problems), "NoData", "; ".join(ledger.problems[:2])),
+        (bool(ledger.silent), "Wait", f"{_names(ledger.silent)} can't be asked"),
         (not requests, "NoData", "no request reached the canary yet"),
         # before the public's requests there are only those that somebody sends: a test run of a minute, and then none
         (
@@ -175,7 +176,6 @@ def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
             "NoData",
             f"no request reached the canary for {ledger.quiet:.0f} s",
         ),
-        (bool(ledger.silent), "Wait", f"{_names(ledger.silent)} can't be asked"),
         (requests < least, "Wait", f"{least - requests} more requests of {least} needed"),
     ]
     return next(((finding, why) for holds, finding, why in hindrances if holds), None)

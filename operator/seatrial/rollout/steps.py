@@ -80,8 +80,13 @@ def gate(spec: MeshServiceSpec, attempt: Attempt, weight: int, verdict: Verdict 
 
 
 def _undecided(analysis: Analysis, verdict: Verdict) -> Gate:
-    """What was asked for when the time of a step is over."""
-    if verdict.requests < max(1, analysis.min_requests):
-        few = f"{verdict.requests} requests within {analysis.step_timeout}, too few to judge"
-        return Gate(_CHOSEN[analysis.on_no_traffic], few)
-    return Gate(_CHOSEN[analysis.on_inconclusive], f"no verdict within {analysis.step_timeout}: {verdict.reason}")
+    """What was asked for when the time of a step is over; but no step by figures that are suspect or have a gap."""
+    few = verdict.requests < max(1, analysis.min_requests)
+    action = _CHOSEN[analysis.on_no_traffic if few else analysis.on_inconclusive]
+    if action == "step" and verdict.finding == "Suspect":
+        action = "pause"
+    if action == "step" and few and verdict.evidence.silent:
+        action = "wait"  # whose requests aren't known may have had all there were
+    if few:
+        return Gate(action, f"{verdict.requests} requests within {analysis.step_timeout}, too few to judge")
+    return Gate(action, f"no verdict within {analysis.step_timeout}: {verdict.reason}")

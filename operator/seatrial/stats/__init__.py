@@ -14,7 +14,8 @@ n_c g_c = n_s g_s = h and all four factors >= 0, let
 with probability 1 - alpha it never reaches 1 / alpha, whenever and however often one looks.
 *Proof.* By independence and the inequality of arithmetic and geometric means,
 E[S] <= (1 + g_c (c - y))^n_c (1 - g_s (s - x))^n_s <= exp(h (c - y) - h (s - x)) = exp(h (c - s - d)) <= 1, by
-1 + z <= exp(z). Then Ville's inequality. With h <= 0 the same holds for the hypothesis c - s >= d.
+1 + z <= exp(z). Then Ville's inequality. With h <= 0 the same holds for the hypothesis c - s >= d. For that one, with
+d > 0, a block without requests of stable has the canary's factors alone, at y = d: as s >= 0, it says c >= d, too.
 
 Any mean of such processes with weights fixed beforehand is one too, also if wealth moves between them before a block;
 so is any that is made smaller. How x and h are chosen matters for power alone: x is the reverse information projection

@@ -106,6 +106,19 @@ def compare(bets: Comparisons, rate: Array, canary: tuple[Array, Array], stable:
     )
 
 
+def bound(bets: Comparisons, rate: Array, canary: tuple[Array, Array]) -> Array:
+    """The same for a block without requests of stable, where only bets against 'at least so much worse' are made.
+
+    Who is worse by d fails d itself at least, so there y is the hypothesis and stable has no factor.
+    """
+    requests, bad = canary
+    y = np.clip(bets.hypothesis, TINY, 1 - TINY)
+    alternative = np.clip(rate + bets.hypothesis - bets.gap, TINY, 1 - TINY)
+    stake = np.clip((alternative - y) / (y * (1 - y)), -SAFE / (1 - y), 0.0)
+    stake = np.where((bets.direction < 0) & (bets.hypothesis > 0), stake, 0.0)
+    return np.asarray(bad * np.log1p(stake * (1 - y)) + (requests - bad) * np.log1p(-stake * y))
+
+
 def exceed(limit: float, alternatives: Array, requests: Array, bad: Array) -> Array:
     """Logarithm of the likelihood ratios of one arm's block: rates `alternatives` against the rate `limit`."""
     return np.asarray(bad * np.log(alternatives / limit) + (requests - bad) * np.log((1 - alternatives) / (1 - limit)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seatrial.stats.bets import Array, Truth, compare, exceed, temper
+from seatrial.stats.bets import Array, Truth, bound, compare, exceed, temper
 from seatrial.stats.plan import Plan
 
 
@@ -93,7 +93,10 @@ def _proof(plan: Plan, state: State, compared: Truth) -> Array:
 
 
 def _compare(plan: Plan, state: State, now: Array) -> State:
-    """Bet on the difference, if both arms have requests; else let them wait for one another."""
+    """Bet on the difference, if both arms have requests; else let them wait for one another.
+
+    What the canary waited for in vain still bounds how much worse it can be.
+    """
     tuning, bets = plan.tuning, plan.comparisons
     block = state.waiting + now
     canary, canary_bad, stable, stable_bad, age = (block[..., i : i + 1] for i in range(5))
@@ -108,12 +111,15 @@ def _compare(plan: Plan, state: State, now: Array) -> State:
         (np.where(ready, canary, 1.0), canary_bad * one),
         (np.where(ready, stable, 1.0), stable_bad * one),
     )
-    growth = temper(factor, canary, now[..., 4:], tuning.cap, tuning.beyond) * one
+    done = ready | (age >= tuning.patience)
+    alone = done & ~ready & (canary > 0)
+    if np.any(alone):
+        factor = np.where(alone, bound(bets, rate, (canary, canary_bad)), factor)
+    growth = temper(factor, canary, now[..., 4:], tuning.cap, tuning.beyond) * (ready | alone)
     leak = _leak(bets.leak, state.blocks[..., :1]) * one
     stakes = (state.share + leak * (bets.prior - state.share)) * np.exp(growth)
     sums = np.add.reduceat(stakes, bets.starts, axis=-1)
     wealth = state.wealth + np.log(sums)
-    done = ready | (age >= tuning.patience)
     fade = 0.5 ** (age / tuning.half_life)
     return replace(
         state,

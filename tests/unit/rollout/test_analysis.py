@@ -108,6 +108,18 @@ def test_a_caller_that_cannot_be_asked_holds_the_rollout_and_is_named() -> None:
     assert "gateway-1-x.shop can't be asked" in found.reason
 
 
+def test_nobody_says_that_no_request_came_whose_callers_could_not_be_asked() -> None:
+    found = verdict([a_look(Tally(), Tally(), silent=("gateway-1-x.shop",))] * 20)
+    assert (found.finding, found.allowed) == ("Wait", 0)
+    assert found.reason == "gateway-1-x.shop can't be asked"
+
+
+def test_a_test_run_proves_a_revision_beside_which_stable_has_no_traffic() -> None:
+    found = verdict([a_look(good(20), Tally())] * 30, weight=0)
+    assert (found.finding, found.allowed) == ("Better", 100)
+    assert "canary 0 of 600 requests failed, stable had none, worse by at most " in found.reason
+
+
 def test_a_question_that_cannot_be_answered_allows_nothing_until_it_can() -> None:
     looks = [a_look(good(50), good(450))] * 20
     found = verdict([*looks, a_look(good(50), good(450), problems=("query rows: parse error",))])

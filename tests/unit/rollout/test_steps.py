@@ -98,6 +98,29 @@ def test_a_step_without_traffic_does_what_was_asked_for(chosen: str, phase: Phas
     assert dict(sea.routing.weights) == weights
 
 
+def test_a_step_whose_callers_cannot_be_asked_is_no_step_without_traffic() -> None:
+    """All their requests may have failed, so nothing is promoted before they can be asked again."""
+    sea = a_sea(analysis={"stepTimeout": "60s", "onNoTraffic": "promote"})
+    sea.sees("Wait", requests=0, silent=("gateway-1-x.shop",))
+    look(sea, 80)
+    assert sea.story(2) == [("Starting", 0), ("Shifting", 10)]
+    sea.sees("NoData", requests=0)
+    look(sea, 2)
+    assert dict(sea.routing.weights) == {1: 50, 2: 50}
+
+
+@pytest.mark.parametrize("requests", [0, 1000])
+def test_nothing_is_promoted_on_suspect_figures_but_by_a_person(requests: int) -> None:
+    sea = a_sea(analysis={"stepTimeout": "60s", "onNoTraffic": "promote", "onInconclusive": "promote"})
+    sea.sees("Suspect", requests=requests)
+    look(sea, 80)
+    assert sea.phase(2) is Phase.PAUSED
+    assert dict(sea.routing.weights) == {1: 90, 2: 10}
+    sea.ask(2, "promote")
+    sea.sail()
+    assert sea.phase(2) is Phase.SUCCEEDED
+
+
 def test_a_step_that_was_paused_for_want_of_a_verdict_has_its_time_again_when_resumed() -> None:
     sea = a_sea(analysis={"stepTimeout": "30s"})
     sea.until(Phase.PAUSED, 2)

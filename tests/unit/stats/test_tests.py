@@ -170,8 +170,14 @@ def test_requests_without_a_counterpart_wait_for_it() -> None:
 
 
 def test_requests_that_waited_too_long_are_compared_with_nothing() -> None:
-    states = run(PLAN, [(3, 2, 0, 0, 11.0), (0, 0, 30, 0, 1.0)])
+    states = run(PLAN, [(0, 0, 30, 2, 11.0), (3, 2, 0, 0, 1.0)])
     assert (states[-1].wealth == 0).all()
+
+
+def test_requests_that_waited_too_long_show_nothing_of_a_canary_that_is_worse() -> None:
+    wealth = run(PLAN, [(3, 2, 0, 0, 11.0), (0, 0, 30, 0, 1.0)])[-1].wealth
+    assert (wealth <= 0).all()
+    assert (wealth[: len(PLAN.lower)] == 0).all()
 
 
 def test_the_limit_counts_alone_where_stable_has_no_traffic() -> None:
@@ -179,6 +185,22 @@ def test_the_limit_counts_alone_where_stable_has_no_traffic() -> None:
     assert worse(states[-1], 0.03)
     assert above_limit(states[-1], 0.03)
     assert lower(PLAN, states[-1], 0.03) == -1
+
+
+def test_without_stable_traffic_what_the_canary_fails_bounds_the_difference() -> None:
+    alone = run(PLAN, [(20, 0, 0, 0, 1.0)] * 30)[-1]
+    beside = run(PLAN, [(20, 0, 20, 0, 1.0)] * 30)[-1]
+    assert allows(PLAN, alone, 100, share(0.05))
+    assert upper(PLAN, beside, share(0.05)) <= upper(PLAN, alone, share(0.05)) <= PLAN.delta * (1 + 1e-9)
+    assert lower(PLAN, alone, share(0.05)) == -1
+
+
+@pytest.mark.parametrize("canary", [0.02, 0.05])
+def test_a_revision_that_fails_gets_no_weight_for_want_of_stable_traffic(canary: float) -> None:
+    plan = Plan(terse=True, limit=None)
+    _, _, state = simulate(canary, 0.0, plan=plan, rates=(10.0, 0.0), looks=300, rollouts=500)
+    assert allows(plan, state, 100 * plan.delta / canary, share(0.05)).sum() <= most(500)
+    assert allows(plan, state, 100, share(0.05)).sum() <= most(500)
 
 
 def test_the_limit_is_ignored_while_stable_is_above_it() -> None:
