@@ -9,6 +9,7 @@ printed, with the machine. What is asserted is that each rollout ended as its ev
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import time
@@ -17,6 +18,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from time import process_time
 
 import pytest
 
@@ -39,6 +41,8 @@ LOOK_EVERY = 3.0  # seconds: to tell all metrics takes the operator time too
 AT_REST = 10.0
 DEPLOYED_WITHIN, ROLLED_OUT_WITHIN = 600.0, 400.0
 MEBIBYTE = 2**20
+MOST = 16  # kinds of requests that are told
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass
@@ -126,7 +130,7 @@ def rest(operator: Afloat) -> None:
 
 def roll_out(operator: Afloat, crowd: Crowd, plane: ControlPlane, chosen: list[Member]) -> None:
     """Change all at once, and wait until each has ended."""
-    before, begun, asked, busy = operator.figures(), time.monotonic(), requests(plane), plane.cpu
+    before, begun, asked, busy, ours = operator.figures(), time.monotonic(), requests(plane), plane.cpu, process_time()
     course = Course()
     apply(chosen, "two")
 
@@ -137,7 +141,7 @@ def roll_out(operator: Afloat, crowd: Crowd, plane: ControlPlane, chosen: list[M
 
     eventually(over, within=ROLLED_OUT_WITHIN, every=LOOK_EVERY, what="all have ended")
     took, after = time.monotonic() - begun, operator.figures().since(before)
-    asked = requests(plane) - asked
+    asked, ours = requests(plane) - asked, process_time() - ours
     looks = after.spread("seatrial_look_interval_seconds", source="proxies")
     print(
         f"rolled out in {took:.0f} s, at most {max(course.active):.0f} at once; load average "
@@ -147,11 +151,18 @@ def roll_out(operator: Afloat, crowd: Crowd, plane: ControlPlane, chosen: list[M
         f"{seen_by_sidecars(crowd.looks(), begun)}\n"
         f"reconciling: {passes(after)}\n"
         f"operator: {after.cpu / took:.2f} cores, memory at most {max(course.memory) / MEBIBYTE:.0f} MiB; "
-        f"{after.total('seatrial_writes_total') / took:.1f} writes/s of {asked / took:.0f} requests/s "
+        f"{after.total('seatrial_writes_total') / took:.1f} writes/s of {asked.total() / took:.0f} requests/s "
         f"to the API server by all; errors: {errors(after)}\n"
         f"writes a rollout: {writes(after, len(chosen))}\n"
-        f"cores: {', '.join(f'{name} {(at - busy[name]) / took:.2f}' for name, at in plane.cpu.items())}"
+        f"requests a rollout: {most(asked, len(chosen))}\n"
+        f"cores: {', '.join(f'{name} {(at - busy[name]) / took:.2f}' for name, at in plane.cpu.items())}; "
+        f"of this process, all stand-ins in it: {ours / took:.2f}"
     )
+
+
+def most(asked: Counter[str], rollouts: int) -> str:
+    """Of what is asked most."""
+    return ", ".join(f"{what} {count / rollouts:.1f}" for what, count in asked.most_common(MOST))
 
 
 def seen_by_sidecars(looks: dict[str, list[float]], since: float) -> str:
@@ -197,11 +208,16 @@ def errors(figures: Figures) -> dict[str, int]:
     }
 
 
-def requests(plane: ControlPlane) -> float:
-    """That the API server answered so far, whoever asked; but watches, which last."""
-    text = plane.kubectl("get", "--raw", "/metrics")
-    counted = (line for line in text.splitlines() if line.startswith("apiserver_request_total{"))
-    return sum(float(line.rpartition(" ")[2]) for line in counted if 'verb="WATCH"' not in line)
+def requests(plane: ControlPlane) -> Counter[str]:
+    """That the API server answered so far, whoever asked, by verb and resource; but watches, which last."""
+    asked: Counter[str] = Counter()
+    for line in plane.kubectl("get", "--raw", "/metrics").splitlines():
+        if line.startswith("apiserver_request_total{"):
+            about = dict(_LABEL.findall(line))
+            if about["verb"] != "WATCH":
+                what = "/".join(part for part in (about["resource"], about["subresource"]) if part)
+                asked[f"{about['verb']} {what}"] += int(float(line.rpartition(" ")[2]))
+    return asked
 
 
 def apply(some: list[Member], release: str) -> None:

@@ -1,7 +1,9 @@
-"""Verdicts on the attempts under way: looks at most once a second, and keeps the ledgers between looks.
+"""Verdicts on the attempts under way: looks once a second, and keeps the ledgers between looks.
 
-A ledger lives in memory and, every few seconds, as a checkpoint in the attempt's status, from which another process
-goes on.
+Looks wait for no pass: passes write, and wait for the API server, which may be busy with a hundred rollouts. So looks
+have turns of their own (`Judging.look`), and a pass takes the verdict as it is by then. What is asked, and the weight
+that counts, are those of the last pass. A ledger lives in memory and, every few seconds, as a checkpoint in the
+attempt's status, from which another process goes on.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+from zlib import crc32
 
 from seatrial.api.base import seconds
 from seatrial.api.meshservice import MeshService
@@ -27,7 +30,11 @@ from seatrial.rollout.steps import is_judged
 from seatrial.rollout.world import Verdict
 
 LOOK_APART = 1.0  # seconds from look to look
-LOOK_EVERY = 0.9  # seconds after which a pass that comes for another reason looks too
+LEAST_APART = 0.9  # seconds between two looks in any case
+LATE = 1.4  # seconds after a look from which a pass looks itself: the turns of this one seem to fail
+OVERDUE = 1.5  # seconds after a look from which a pass comes by itself
+NUDGE = 0.08  # seconds by which a look may come earlier or later, so that not all come at once
+NEIGHBOURS = 0.3  # of a second in which the looks of a namespace come: their callers are asked once for many of them
 CHECKPOINT_EVERY = 4.5  # seconds
 _JUDGED = frozenset({Phase.STARTING, Phase.SHIFTING, Phase.PAUSED, Phase.PROMOTING})
 
@@ -50,28 +57,43 @@ class Source(Protocol):
 
 @dataclass
 class _Trial:
-    """A ledger, when it was last entered, and its newest checkpoint."""
+    """A ledger, when it was last entered, and its newest checkpoint; what is asked, of whom, and the canary's weight.
+
+    `verdict` is what the ledger says, None until somebody wants to know.
+    """
 
     ledger: Ledger
+    source: Source
+    asked: Callable[[], Awaitable[Question]]
+    weight: int = 0
     entered_at: float = float("-inf")
     dumped_at: float = float("-inf")
     text: str = ""
+    verdict: Verdict | None = None
 
 
 class Judging:
-    """`sources` by the name that an analysis calls them."""
+    """`sources` by the name that an analysis calls them; `begun` is told of each service whose looks begin."""
 
     def __init__(
         self,
         sources: Mapping[str, Source],
         *,
+        begun: Callable[[str, str], None] = lambda _, __: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._sources = sources
+        self._begun = begun
         self._clock = clock
         self._now = now
         self._trials: dict[str, _Trial] = {}  # by host
+        self._looking: set[str] = set()  # hosts: two looks at one of them at a time would mix up their pages
+
+    @property
+    def rollouts(self) -> int:
+        """How many are looked at."""
+        return len(self._trials)
 
     async def verdict(
         self,
@@ -84,34 +106,43 @@ class Judging:
 
         `callers`, and the `pods` of a revision, are found when somebody is to be asked: most passes ask nobody.
         """
-        host = host_of(service.metadata.name, service.metadata.namespace)
+        meta = service.metadata
+        host = host_of(meta.name, meta.namespace)
         tried = _under_way(revisions)
         stable = stable_of({r.spec.number: r.status for r in revisions})
         if tried is None or stable is None or not is_judged(service.spec):
-            self.forget(service.metadata.namespace, service.metadata.name)
+            self.forget(meta.namespace, meta.name)
             return None
         canary, attempt = tried
         case = _case(service, attempt, canary, stable)
-        source = self._sources[case.analysis.source]
-        trial = self._trial(host, case, attempt, source)
-        now = self._clock()
-        if now - trial.entered_at >= LOOK_EVERY:
-            question = _question(service, host, case, await callers(), pods)
-            look = await source.look(question, now)
-            trial.ledger, trial.entered_at = enter(trial.ledger, look, attempt.weight.wanted), now
-            if trial.entered_at - trial.dumped_at >= CHECKPOINT_EVERY:
-                trial.text, trial.dumped_at = checkpoint.dump(trial.ledger), trial.entered_at
-        found = judge(trial.ledger, self._now())
-        evidence = found.evidence.model_copy(update={"checkpoint": trial.text})
-        return Verdict(found.finding, found.reason, found.allowed, found.requests, evidence)
 
-    def next_look(self, namespace: str, name: str) -> float | None:
-        """When the attempt under way is to be looked at again, by the clock; None where nothing is judged.
+        async def asked() -> Question:
+            return _question(service, host, case, await callers(), pods)
 
-        A second after the last pass would be too late: passes in between look at nothing.
-        """
+        trial = self._trials.get(host)
+        if trial is None or trial.ledger.case != case:
+            trial = self._trials[host] = self._open(host, case, attempt, asked)
+            self._begun(meta.namespace, meta.name)
+        trial.asked, trial.weight = asked, attempt.weight.wanted
+        if self._is_due(host, trial, LATE):
+            await self._enter(host, trial)
+        return self._judge(trial)
+
+    async def look(self, namespace: str, name: str) -> float | None:
+        """Look where it is time to; gives the seconds from now until it is again, None where nothing is judged."""
+        host = host_of(name, namespace)
+        trial, began = self._trials.get(host), self._clock()
+        if trial is None:
+            return None
+        if not self._is_due(host, trial, LEAST_APART):
+            return max(trial.entered_at + LOOK_APART - began, LOOK_APART - LEAST_APART)
+        await self._enter(host, trial)
+        return LOOK_APART + _nudge(namespace, host, began)
+
+    def overdue(self, namespace: str, name: str) -> float | None:
+        """When a pass is to come though no look has led to one, by the clock; None where nothing is judged."""
         trial = self._trials.get(host_of(name, namespace))
-        return None if trial is None else trial.entered_at + LOOK_APART
+        return None if trial is None else trial.entered_at + OVERDUE
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop what is remembered of a service without a rollout."""
@@ -120,19 +151,49 @@ class Judging:
             for source in self._sources.values():
                 source.forget(host)
 
-    def _trial(self, host: str, case: Case, attempt: Attempt, source: Source) -> _Trial:
-        trial = self._trials.get(host)
-        if trial is not None and trial.ledger.case == case:
-            return trial
-        if trial is not None and trial.ledger.case.attempt == case.attempt:
-            ledger = open_ledger(case, self._now(), restarts=trial.ledger.restarts + 1)
+    def _is_due(self, host: str, trial: _Trial, after: float) -> bool:
+        return host not in self._looking and self._clock() - trial.entered_at >= after
+
+    async def _enter(self, host: str, trial: _Trial) -> None:
+        """One look. What it brings is of this trial alone, which may be over by then."""
+        now = self._clock()
+        self._looking.add(host)
+        try:
+            look = await trial.source.look(await trial.asked(), now)
+        finally:
+            self._looking.discard(host)
+            if host not in self._trials:
+                trial.source.forget(host)
+        if self._trials.get(host) is not trial:
+            return
+        trial.ledger, trial.entered_at, trial.verdict = enter(trial.ledger, look, trial.weight), now, None
+        if now - trial.dumped_at >= CHECKPOINT_EVERY:
+            trial.text, trial.dumped_at = checkpoint.dump(trial.ledger), now
+
+    def _judge(self, trial: _Trial) -> Verdict:
+        if trial.verdict is None:
+            found = judge(trial.ledger, self._now())
+            evidence = found.evidence.model_copy(update={"checkpoint": trial.text})
+            trial.verdict = Verdict(found.finding, found.reason, found.allowed, found.requests, evidence)
+        return trial.verdict
+
+    def _open(self, host: str, case: Case, attempt: Attempt, asked: Callable[[], Awaitable[Question]]) -> _Trial:
+        source, before = self._sources[case.analysis.source], self._trials.get(host)
+        if before is not None and before.ledger.case.attempt == case.attempt:
+            ledger = open_ledger(case, self._now(), restarts=before.ledger.restarts + 1)
         elif attempt.evidence is not None and attempt.evidence.checkpoint:
             ledger = checkpoint.load(case, attempt.evidence.checkpoint, self._now())
             source.resume(host, ledger.counters)
         else:
             ledger = open_ledger(case, self._now())
-        self._trials[host] = _Trial(ledger)
-        return self._trials[host]
+        return _Trial(ledger, source, asked)
+
+
+def _nudge(namespace: str, host: str, now: float) -> float:
+    """What brings a host's looks to a moment of their own within the second: neighbours are those of a namespace."""
+    moment = (crc32(namespace.encode()) + NEIGHBOURS * crc32(host.encode())) / 2**32
+    away = (moment - now + 0.5) % 1.0 - 0.5
+    return min(max(away, -NUDGE), NUDGE)
 
 
 def _under_way(revisions: Sequence[Revision]) -> tuple[int, Attempt] | None:

@@ -19,6 +19,7 @@ from seatrial.control.mesh import MeshView, Moving, pod_of
 from seatrial.control.once import Once, resource_version
 from seatrial.control.pods import has_proxy, migration_of, missing_references, pods_by_revision, revision_of
 from seatrial.control.routing import read_routing
+from seatrial.evidence.ask import Pod
 from seatrial.kube.client import Kube
 from seatrial.kube.kinds import REVISION, SERVICE
 from seatrial.render import Callee, migration_name
@@ -36,7 +37,8 @@ class Sight:
     """What a pass decides on. `frozen` is the present template, None where it can't be frozen or isn't accepted.
 
     `raw` is the MeshService, `revisions` are its Revisions by number, as the API server gives them.
-    It must be looked again in `look_again` seconds, and at `look_at` by the clock, where they aren't None.
+    It must be looked again in `look_again` seconds where that isn't None. Where a rollout is judged its looks lead to
+    passes, and one that doesn't is `overdue` at that time by the clock.
     """
 
     raw: Object
@@ -48,7 +50,7 @@ class Sight:
     owned: Owned
     callees: Mapping[tuple[str, str], Callee]
     look_again: float | None
-    look_at: float | None
+    overdue: float | None
 
 
 class Observer:
@@ -131,7 +133,7 @@ class Observer:
             owned=owned,
             callees={key: callee for key, callee in callees.items() if callee is not None},
             look_again=LOOK_AGAIN if findings.unresolved or None in callees.values() else None,
-            look_at=self._judging.next_look(meta.namespace, meta.name) if self._judging is not None else None,
+            overdue=self._judging.overdue(meta.namespace, meta.name) if self._judging is not None else None,
         )
 
     async def _look_at_mesh(
@@ -168,13 +170,12 @@ class Observer:
         if self._judging is None:
             return None
         meta = service.metadata
-        pods = self._cache.pods(meta.namespace, meta.name)
-        return await self._judging.verdict(
-            service,
-            revisions,
-            lambda: self._mesh.callers(service, known),
-            lambda revision: [pod_of(p) for p in pods if revision_of(p) == revision and has_proxy(p)],
-        )
+
+        def pods(revision: int) -> list[Pod]:
+            there = self._cache.pods(meta.namespace, meta.name)
+            return [pod_of(p) for p in there if revision_of(p) == revision and has_proxy(p)]
+
+        return await self._judging.verdict(service, revisions, lambda: self._mesh.callers(service, known), pods)
 
     def _findings(
         self, reading: Reading, used: MeshService, known: Known, hindered: Hindered, unverified: str

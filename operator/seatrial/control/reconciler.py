@@ -31,7 +31,7 @@ from seatrial.control.writer import Name, Writer, name_of
 from seatrial.kube.errors import Conflict, Forbidden, NameTaken, NotFound, Terminating
 from seatrial.kube.kinds import MESH_SERVICE
 from seatrial.render import Inputs
-from seatrial.rollout.decide import decide
+from seatrial.rollout.decide import LOOK_WHILE_ACTIVE, decide
 from seatrial.rollout.report import Findings
 from seatrial.rollout.verbs import asked, is_answered
 from seatrial.rollout.world import Decision
@@ -139,8 +139,7 @@ class Reconciler:
             raise
         if decision.look_after is None:
             self._rendering.forget(key)
-        look_at = None if sight.look_at is None else sight.look_at - began
-        return _soonest(decision.look_after, sight.look_again, look_at, untold)
+        return _soonest(_next(sight, decision, began), sight.look_again, untold)
 
     def _decide(self, sight: Sight) -> Decision:
         """A template that can't be frozen makes no revision; a deletion gives up waiting after a while."""
@@ -299,6 +298,13 @@ def _forbidden(key: ServiceKey, error: Forbidden) -> str:
     return (
         f"the operator may not write there: `seatrial namespace {key.namespace}` gives it the right ({error.message})"
     )
+
+
+def _next(sight: Sight, decision: Decision, began: float) -> float | None:
+    """Seconds from its beginning until a rollout has its next pass: where it is judged, looks lead to them."""
+    if sight.overdue is None or decision.look_after != LOOK_WHILE_ACTIVE:
+        return decision.look_after
+    return max(LOOK_WHILE_ACTIVE, sight.overdue - began)
 
 
 def _soonest(*seconds: float | None) -> float | None:

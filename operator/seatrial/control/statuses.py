@@ -12,7 +12,7 @@ from seatrial.api.meshservice import MeshServiceStatus
 from seatrial.control.cache import Object
 from seatrial.control.keys import ServiceKey
 from seatrial.control.observe import Sight
-from seatrial.control.pace import Pace
+from seatrial.control.pace import APART, Pace
 from seatrial.control.writer import Writer
 from seatrial.kube import events
 from seatrial.kube.client import Kube
@@ -27,9 +27,12 @@ _SAID_WHEN_FALSE = ("Accepted", "ResolvedRefs")
 
 
 class Teller:
-    """`instance` names this process in Events; `now` is the wall clock, `clock` a monotonic one."""
+    """`instance` names this process in Events; `now` is the wall clock, `clock` a monotonic one.
 
-    def __init__(
+    `apart` gives the seconds between two writes of a status where what changed is only read.
+    """
+
+    def __init__(  # noqa: PLR0913 # each is needed and named
         self,
         kube: Kube,
         writer: Writer,
@@ -37,13 +40,14 @@ class Teller:
         instance: str,
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        apart: Callable[[], float] = lambda: APART,
     ) -> None:
         self._kube = kube
         self._writer = writer
         self._instance = instance
         self._now = now
         self._clock = clock
-        self._pace = Pace()
+        self._pace = Pace(apart)
 
     async def revisions(self, key: ServiceKey, sight: Sight, decision: Decision) -> float | None:
         """The statuses of the Revisions, then the Events that tell the same.

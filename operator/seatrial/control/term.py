@@ -20,11 +20,12 @@ from seatrial.control.configs import Configs
 from seatrial.control.fleet import Fleet
 from seatrial.control.gauges import Gauges
 from seatrial.control.health import Health
-from seatrial.control.judging import Judging, Source
+from seatrial.control.judging import LOOK_APART, Judging, Source
 from seatrial.control.keys import HostsKey, Key, ServiceKey
 from seatrial.control.looks import Measured
 from seatrial.control.mesh import MeshView
 from seatrial.control.observe import Observer
+from seatrial.control.pace import apart
 from seatrial.control.queue import KeyedQueue
 from seatrial.control.reconciler import Parts, Reconciler
 from seatrial.control.statuses import Teller
@@ -43,6 +44,8 @@ from seatrial.kube.reach import PodReach
 
 log = logging.getLogger(__name__)
 
+LOOKS_AT_ONCE = 256
+GATHERED, GATHERED_AT_MOST = 0.0025, 0.25  # seconds for each rollout under way until an event leads to a pass
 WORKERS = 64  # a pass waits for the API server most of its time, and no look for passes of other services
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
@@ -69,18 +72,21 @@ class Term:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._queue: KeyedQueue[Key] = KeyedQueue(self._pass, workers=WORKERS, failed=_failed)
+        self._looks: KeyedQueue[ServiceKey] = KeyedQueue(self._look, workers=LOOKS_AT_ONCE, failed=_failed)
         self._stop = asyncio.Event()
         self._idle_since: float | None = None
         self._full_since: float | None = None
         self._gauges = Gauges()
         self._prometheus = PrometheusSource(PrometheusApi(), allowed=allowed_addresses(os.environ))
         self._reach = PodReach(setting.kube.config, direct="KUBERNETES_SERVICE_HOST" in os.environ)
+        self._ask = Asking(self._reach, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
         self.watches = Watches(
             lease=setting.lease,
             login=lambda: credentials(setting.kube.config),
-            add=self._queue.add,
+            add=self._noticed,
             beat=setting.health.beat,
         )
+        self._judging = self._court() if setting.judge else None
         self._reconciler = Reconciler(self._assemble())
 
     async def run(self, until: asyncio.Event, on_started: Callable[[], None]) -> None:
@@ -93,6 +99,7 @@ class Term:
             asyncio.create_task(until.wait(), name="stop"),
             asyncio.create_task(self._setting.candidate.keep(), name="lease"),
             asyncio.create_task(self._queue.run(), name="queue"),
+            asyncio.create_task(self._looks.run(), name="looks"),
             asyncio.create_task(self._after(started, on_started), name="signals"),
             asyncio.create_task(self._audit(), name="audit"),
         }
@@ -172,17 +179,36 @@ class Term:
         QUEUE_DEPTH.set(self._queue.depth)
         return await self._reconciler.reconcile(key)
 
+    async def _look(self, key: ServiceKey) -> float | None:
+        """One look at a rollout; the pass after it takes what was found."""
+        after = await self._judging.look(key.namespace, key.name) if self._judging is not None else None
+        if after is not None:
+            self._queue.add(key)
+        return after
+
+    @property
+    def _rollouts(self) -> int:
+        return self._judging.rollouts if self._judging is not None else 0
+
+    def _noticed(self, key: Key) -> None:
+        """Events come by the handful, most echoes of our own writes: where much goes on, a pass is for several."""
+        self._queue.add(key, min(GATHERED * self._rollouts, GATHERED_AT_MOST))
+
+    def _court(self) -> Judging:
+        sources: dict[str, Source] = {"proxies": Proxies(self._ask), "prometheus": self._prometheus}
+        return Judging(
+            {name: Measured(name, source) for name, source in sources.items()},
+            begun=lambda namespace, name: self._looks.add(ServiceKey(namespace, name), LOOK_APART),
+            clock=self._setting.clock,
+        )
+
     def _assemble(self) -> Parts:
         setting, cache = self._setting, self.watches.cache
         candidate, kube = setting.candidate, setting.kube
         written = Written()
         writer = Writer(kube, written, lambda: candidate.fencing, setting.clock)
-        ask = Asking(self._reach, istiod=os.environ.get("SEATRIAL_ISTIOD_URL", ""))
-        fleet, configs = Fleet(cache), Configs(kube, cache)
-        mesh = MeshView(kube, cache, ask, setting.clock)
-        sources: dict[str, Source] = {"proxies": Proxies(ask), "prometheus": self._prometheus}
-        measured = {name: Measured(name, source) for name, source in sources.items()}
-        judging = Judging(measured, clock=setting.clock) if setting.judge else None
+        fleet, configs, judging = Fleet(cache), Configs(kube, cache), self._judging
+        mesh = MeshView(kube, cache, self._ask, setting.clock)
         self.watches.concerned = Concerned(fleet.related, fleet.users_of_config, writer.gone, fleet.changed)
         return Parts(
             cache=cache,
@@ -194,7 +220,12 @@ class Term:
             writer=writer,
             written=written,
             teller=Teller(
-                kube, writer, instance=candidate.identity, now=lambda: datetime.now(UTC), clock=setting.clock
+                kube,
+                writer,
+                instance=candidate.identity,
+                now=lambda: datetime.now(UTC),
+                clock=setting.clock,
+                apart=lambda: apart(self._rollouts),
             ),
             gauges=self._gauges,
             fencing=lambda: candidate.fencing,

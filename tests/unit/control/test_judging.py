@@ -1,5 +1,6 @@
 """Who is looked at, how often, and from where another process goes on."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from seatrial.api.revision import Phase, Revision
-from seatrial.control.judging import Judging
+from seatrial.control.judging import Judging, _nudge
 from seatrial.evidence.ask import Pod
 from seatrial.evidence.question import Question
 from seatrial.rollout.evidence import Counters, Look, Tally
@@ -29,9 +30,18 @@ class Callers:
         self.asked: list[Question] = []
         self.resumed: dict[str, Counters] = {}
         self.forgotten: list[str] = []
+        self.held, self.waiting = asyncio.Event(), asyncio.Event()
+        self.held.set()
+
+    def hold(self) -> None:
+        """The next looks last until `held` is set."""
+        self.held.clear()
+        self.waiting.clear()
 
     async def look(self, question: Question, now: float) -> Look:
         self.asked.append(question)
+        self.waiting.set()
+        await self.held.wait()
         tally = Tally(5, 0, 5, 0, 5, 0, 5)
         tallies = dict.fromkeys(question.revisions, tally)
         return Look(at=now, seconds=1.0, tallies=tallies, counters={GATEWAY.proxy: tallies})
@@ -51,16 +61,31 @@ class Court:
         self.sea = Sea(a_service(rollout={"steps": [10, 50], "analysis": {}} | rollout, **without)).sail()
         self.source = Callers()
         self.time = 1000.0
+        self.begun: list[tuple[str, str]] = []
         self.judging = self.process()
 
     def process(self) -> Judging:
-        return Judging({"proxies": self.source}, clock=lambda: self.time, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        return Judging(
+            {"proxies": self.source},
+            begun=lambda *service: self.begun.append(service),
+            clock=lambda: self.time,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
 
     def revisions(self) -> Sequence[Revision]:
         return list(self.sea.revisions.values())
 
-    async def look(self, seconds: float = 1.0) -> Verdict | None:
+    async def turn(self, seconds: float = 1.0) -> float | None:
+        """One of the turns that looks have of their own."""
         self.time += seconds
+        return await self.judging.look("shop", "orders")
+
+    async def look(self, seconds: float = 1.0) -> Verdict | None:
+        """A turn, and the pass that it leads to."""
+        await self.turn(seconds)
+        return await self.pass_()
+
+    async def pass_(self) -> Verdict | None:
         self.sea.verdict = await self.judging.verdict(
             self.sea.service, self.revisions(), callers, lambda _: [STABLE_POD]
         )
@@ -103,17 +128,85 @@ async def test_callers_are_asked_about_stable_and_canary(court: Court) -> None:
     assert question.stable_pods == [STABLE_POD]
 
 
-async def test_the_next_look_is_a_second_after_the_last_one_whatever_passes_came_between(court: Court) -> None:
-    due = court.judging.next_look("shop", "orders")
-    assert due == court.time + 1.0
-    await court.look(0.6)
-    assert court.judging.next_look("shop", "orders") == due
+async def test_looks_go_on_once_a_second_while_a_pass_waits_for_its_writes(court: Court) -> None:
+    looks = len(court.source.asked)
+    for _ in range(10):
+        after = await court.turn()
+        assert after is not None
+        assert 0.9 < after < 1.1
+    assert len(court.source.asked) == looks + 10
 
 
-async def test_no_look_is_due_where_nothing_is_judged() -> None:
+async def test_looks_of_different_services_drift_apart_and_those_of_one_keep_their_moment(court: Court) -> None:
+    moments = []
+    for _ in range(30):
+        after = await court.turn(0)
+        assert after is not None
+        moments.append(court.time % 1)
+        court.time += after
+    assert max(moments[-5:]) - min(moments[-5:]) < 0.001
+    assert _nudge("shop", "orders.shop", 0.5) != _nudge("bank", "ledger.bank", 0.5)
+
+
+async def test_a_turn_that_comes_too_early_asks_nobody_and_says_when_it_is_time(court: Court) -> None:
+    looks = len(court.source.asked)
+    assert await court.turn(0.25) == pytest.approx(0.75)
+    assert len(court.source.asked) == looks
+
+
+async def test_the_turns_of_a_service_begin_with_its_first_look_and_end_with_its_rollout(court: Court) -> None:
+    assert court.begun == [("shop", "orders")]
+    court.sea.ask(2, "promote")
+    while court.sea.phase(2) is not Phase.SUCCEEDED:
+        await court.look()
+    await court.look()
+    assert await court.turn() is None
+
+
+async def test_a_pass_looks_itself_where_no_turn_came(court: Court) -> None:
+    looks = len(court.source.asked)
+    court.time += 1.3
+    await court.pass_()
+    assert len(court.source.asked) == looks
+    court.time += 0.2
+    await court.pass_()
+    assert len(court.source.asked) == looks + 1
+
+
+async def test_a_pass_comes_by_itself_where_no_look_led_to_one(court: Court) -> None:
+    assert court.judging.overdue("shop", "orders") == court.time + 1.5
+
+
+async def test_a_pass_does_not_wait_for_a_look_under_way_nor_ask_beside_it(court: Court) -> None:
+    before = court.sea.verdict
+    court.source.hold()
+    court.time += 2.0
+    turn = asyncio.create_task(court.judging.look("shop", "orders"))
+    await asyncio.wait_for(court.source.waiting.wait(), 5)
+    looks = len(court.source.asked)
+    assert await court.pass_() == before
+    assert len(court.source.asked) == looks
+    court.source.held.set()
+    await turn
+    assert await court.pass_() != before
+
+
+async def test_what_a_look_brings_after_the_end_of_its_rollout_is_forgotten(court: Court) -> None:
+    court.source.hold()
+    court.time += 1.0
+    turn = asyncio.create_task(court.judging.look("shop", "orders"))
+    await asyncio.wait_for(court.source.waiting.wait(), 5)
+    court.judging.forget("shop", "orders")
+    court.source.held.set()
+    await turn
+    assert court.source.forgotten == ["orders.shop.svc.cluster.local"] * 2
+    assert court.judging.rollouts == 0
+
+
+async def test_no_pass_is_overdue_where_nothing_is_judged() -> None:
     court = Court()
     await court.look()
-    assert court.judging.next_look("shop", "orders") is None
+    assert court.judging.overdue("shop", "orders") is None
 
 
 async def test_a_pass_within_the_second_brings_the_verdict_of_the_last_look(court: Court) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.control.pace import APART, Pace
+from seatrial.control.pace import APART, Pace, apart
 
 ATTEMPT = {"number": 2, "phase": "Shifting", "weight": {"wanted": 10, "verified": 0}, "evidence": {"verdict": "Wait"}}
 REVISION: dict[str, Any] = {
@@ -89,3 +89,11 @@ def test_only_late_writes_are_remembered() -> None:
     for n in range(100):
         pace.wrote(f"uid-{n}", float(n))
     assert len(pace._wrote) <= APART + 1
+
+
+def test_where_many_rollouts_are_under_way_they_take_turns() -> None:
+    assert [apart(n) for n in (0, 1, 25, 50, 100)] == [APART, APART, APART, 5.0, 10.0]
+    pace = Pace(lambda: apart(100))
+    pace.wrote("uid", 100.0)
+    assert pace.wait("uid", REVISION, REVISION | {"readyReplicas": 2}, 104.0) == 6.0
+    assert pace.wait("uid", REVISION, REVISION | {"phase": "Promoting"}, 104.0) == 0
