@@ -32,7 +32,8 @@ from seatrial.rollout.world import Verdict
 LOOK_APART = 1.0  # seconds from look to look
 LEAST_APART = 0.9  # seconds between two looks in any case
 LATE = 1.4  # seconds after a look from which a pass looks itself: the turns of this one seem to fail
-OVERDUE = 1.5  # seconds after a look from which a pass comes by itself
+OVERDUE = 0.5  # seconds after a pass was due from which it comes by itself
+EACH = 0.025  # seconds for each rollout under way until the next pass, where looks bring nothing to decide by
 NUDGE = 0.08  # seconds by which a look may come earlier or later, so that not all come at once
 NEIGHBOURS = 0.3  # of a second in which the looks of a namespace come: their callers are asked once for many of them
 CHECKPOINT_EVERY = 4.5  # seconds
@@ -59,7 +60,7 @@ class Source(Protocol):
 class _Trial:
     """A ledger, when it was last entered, and its newest checkpoint; what is asked, of whom, and the canary's weight.
 
-    `verdict` is what the ledger says, None until somebody wants to know.
+    `verdict` is what the ledger says, None until somebody wants to know; `told` is the last one that a pass took.
     """
 
     ledger: Ledger
@@ -70,6 +71,8 @@ class _Trial:
     dumped_at: float = float("-inf")
     text: str = ""
     verdict: Verdict | None = None
+    told: Verdict | None = None
+    told_at: float = float("-inf")
 
 
 class Judging:
@@ -126,7 +129,8 @@ class Judging:
         trial.asked, trial.weight = asked, attempt.weight.wanted
         if self._is_due(host, trial, LATE):
             await self._enter(host, trial)
-        return self._judge(trial)
+        trial.told, trial.told_at = self._judge(trial), self._clock()
+        return trial.told
 
     async def look(self, namespace: str, name: str) -> float | None:
         """Look where it is time to; gives the seconds from now until it is again, None where nothing is judged."""
@@ -139,10 +143,26 @@ class Judging:
         await self._enter(host, trial)
         return LOOK_APART + _nudge(namespace, host, began)
 
+    def calls_for_a_pass(self, namespace: str, name: str) -> bool:
+        """Whether a pass may decide by the last look what it couldn't by the one before; or it is time for one anyway.
+
+        Where dozens of rollouts are under way, passes that only wait would keep all others waiting.
+        """
+        trial = self._trials.get(host_of(name, namespace))
+        if trial is None or trial.told is None or self._clock() - trial.told_at >= self._turn - NUDGE:
+            return True
+        now, then = self._judge(trial), trial.told
+        return now.finding != then.finding or (now.finding == "Better" and now.allowed > then.allowed)
+
     def overdue(self, namespace: str, name: str) -> float | None:
         """When a pass is to come though no look has led to one, by the clock; None where nothing is judged."""
         trial = self._trials.get(host_of(name, namespace))
-        return None if trial is None else trial.entered_at + OVERDUE
+        return None if trial is None else trial.entered_at + self._turn + OVERDUE
+
+    @property
+    def _turn(self) -> float:
+        """Seconds from pass to pass of a rollout, where looks bring nothing to decide by."""
+        return max(LOOK_APART, EACH * self.rollouts)
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop what is remembered of a service without a rollout."""

@@ -301,8 +301,9 @@ def _forbidden(key: ServiceKey, error: Forbidden) -> str:
 
 
 def _next(sight: Sight, decision: Decision, began: float) -> float | None:
-    """Seconds from its beginning until a rollout has its next pass: where it is judged, looks lead to them."""
-    if sight.overdue is None or decision.look_after != LOOK_WHILE_ACTIVE:
+    """Seconds from its beginning until a rollout has its next pass: where all waits for evidence, looks lead to it."""
+    mesh = sight.world.mesh
+    if sight.overdue is None or decision.look_after != LOOK_WHILE_ACTIVE or mesh.waiting_for or mesh.busy:
         return decision.look_after
     return max(LOOK_WHILE_ACTIVE, sight.overdue - began)
 

@@ -180,9 +180,11 @@ class Term:
         return await self._reconciler.reconcile(key)
 
     async def _look(self, key: ServiceKey) -> float | None:
-        """One look at a rollout; the pass after it takes what was found."""
-        after = await self._judging.look(key.namespace, key.name) if self._judging is not None else None
-        if after is not None:
+        """One look at a rollout, and the pass that it calls for."""
+        if self._judging is None:
+            return None
+        after = await self._judging.look(key.namespace, key.name)
+        if after is not None and self._judging.calls_for_a_pass(key.namespace, key.name):
             self._queue.add(key)
         return after
 

@@ -24,12 +24,13 @@ async def callers() -> dict[str, list[Pod]]:
 
 
 class Callers:
-    """A source that has counted 5 good requests of each revision at every look."""
+    """A source that has counted 5 requests of each revision at every look: good ones, unless it is told otherwise."""
 
     def __init__(self) -> None:
         self.asked: list[Question] = []
         self.resumed: dict[str, Counters] = {}
         self.forgotten: list[str] = []
+        self.each = self.of_canary = Tally(5, 0, 5, 0, 5, 0, 5)
         self.held, self.waiting = asyncio.Event(), asyncio.Event()
         self.held.set()
 
@@ -42,8 +43,8 @@ class Callers:
         self.asked.append(question)
         self.waiting.set()
         await self.held.wait()
-        tally = Tally(5, 0, 5, 0, 5, 0, 5)
-        tallies = dict.fromkeys(question.revisions, tally)
+        stable, canary = question.revisions
+        tallies = {stable: self.each, canary: self.of_canary}
         return Look(at=now, seconds=1.0, tallies=tallies, counters={GATEWAY.proxy: tallies})
 
     def resume(self, host: str, counters: Counters) -> None:
@@ -104,6 +105,12 @@ class Court:
 async def court() -> Court:
     """Revision 2 has 10 % and is looked at."""
     return await Court().shifting()
+
+
+@pytest.fixture
+def among(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred rollouts are under way."""
+    monkeypatch.setattr(Judging, "rollouts", 100)
 
 
 async def test_nobody_is_asked_where_no_rollout_is_under_way() -> None:
@@ -175,6 +182,42 @@ async def test_a_pass_looks_itself_where_no_turn_came(court: Court) -> None:
 
 async def test_a_pass_comes_by_itself_where_no_look_led_to_one(court: Court) -> None:
     assert court.judging.overdue("shop", "orders") == court.time + 1.5
+
+
+async def test_each_look_calls_for_a_pass_where_few_rollouts_are_under_way(court: Court) -> None:
+    await court.turn()
+    assert court.judging.calls_for_a_pass("shop", "orders")
+
+
+async def test_among_many_rollouts_a_pass_comes_from_time_to_time_where_nothing_happens(
+    court: Court, among: None
+) -> None:
+    court.source.each = court.source.of_canary = Tally()
+    called = []
+    for _ in range(6):
+        await court.turn()
+        called.append(court.judging.calls_for_a_pass("shop", "orders"))
+        if called[-1]:
+            await court.pass_()
+    assert called == [False, False, True, False, False, True]
+
+
+async def test_among_many_rollouts_a_bad_revision_is_found_no_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def found_after(rollouts: int) -> tuple[float, int]:
+        monkeypatch.setattr(Judging, "rollouts", rollouts)
+        court, passes = await Court().shifting(), 0
+        court.source.of_canary = Tally(5, 1, 5, 1, 5, 0, 5)
+        began, found = court.time, court.sea.verdict
+        while found is None or found.finding != "Worse":
+            assert court.time < began + 60
+            await court.turn()
+            if court.judging.calls_for_a_pass("shop", "orders"):
+                found, passes = await court.pass_(), passes + 1
+        return court.time - began, passes
+
+    alone, among = await found_after(1), await found_after(100)
+    assert alone[0] == among[0]
+    assert alone[1] > among[1]
 
 
 async def test_a_pass_does_not_wait_for_a_look_under_way_nor_ask_beside_it(court: Court) -> None:
