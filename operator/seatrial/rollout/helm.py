@@ -8,7 +8,9 @@ from seatrial.api.revision import Attempt, Phase, RevisionStatus
 from seatrial.rollout import capacity, steps
 from seatrial.rollout.clock import not_ahead
 from seatrial.rollout.story import Story
-from seatrial.rollout.world import Mirror, Routing, Sticky, World, moment
+from seatrial.rollout.world import Mirror, Pods, Routing, Sticky, World, moment
+
+GONE_AFTER = "30s"  # without a ready pod of stable, after which there is nothing to protect by steps
 
 Extras = tuple[int | None, Mirror | None, Sticky | None]
 
@@ -114,10 +116,15 @@ class Helm:
 
     def following(self, attempt: Attempt, weight: int) -> int:
         """The weight after `weight`. Where stable serves nobody, or there is none yet, it is all of it."""
-        nothing_to_protect = self.stable is None or self.world.pods_of(self.stable).ready == 0
-        if nothing_to_protect:
+        if self.stable is None or self._is_gone(self.world.pods_of(self.stable)):
             return 100
         return steps.following(self.rollout, attempt, weight, self.world.verdict)
+
+    def _is_gone(self, pods: Pods) -> bool:
+        """Whether stable serves nobody, and not only while its pod is moved to another node."""
+        never_served = stable_of(self.story.statuses) is None
+        late = bool(pods.waiting_since) and self.late(pods.waiting_since, GONE_AFTER)
+        return pods.ready == 0 and (pods.wanted == 0 or never_served or late)
 
     def late(self, since: str, duration: str) -> bool:
         """Whether so much time has passed."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from seatrial.api.revision import Phase
+from seatrial.rollout.world import Pods, stamp
 from support.sea import Sea, a_service
 
 
@@ -127,6 +128,32 @@ def test_a_step_that_was_paused_for_want_of_a_verdict_has_its_time_again_when_re
     sea.ask(2, "resume")
     look(sea, 20)
     assert sea.phase(2) is Phase.SHIFTING
+
+
+def without_stable(looks: int) -> Sea:
+    """The only pod of the new revision is ready, and that of stable has just ceased to be, for so many looks."""
+    sea = Sea(a_service(replicas=1, rollout={"steps": [10, 50], "hold": "1s", "analysis": {}})).sail()
+    sea.change("two")
+    look(sea, 20)
+    sea.ready_after, sea.ages[1] = looks, 0
+    sea.pods[1] = Pods(wanted=1, ready=0, waiting_since=stamp(sea.now))
+    return sea
+
+
+def test_a_moment_without_stable_pods_gives_no_traffic_without_evidence() -> None:
+    """One pod that is moved to another node would else promote whatever begins in that moment."""
+    sea = without_stable(looks=10)
+    sea.sees("Wait")
+    look(sea, 60)
+    assert sea.story(2) == [("Starting", 0), ("Shifting", 10)]
+
+
+def test_where_stable_serves_nobody_any_more_a_new_revision_gets_all() -> None:
+    sea = without_stable(looks=10_000)
+    look(sea, 31)
+    sea.sees("Wait")
+    look(sea, 10)
+    assert dict(sea.routing.weights) == {2: 100}
 
 
 def test_where_no_steps_are_given_the_evidence_chooses_the_weights() -> None:
