@@ -6,7 +6,7 @@ from datetime import datetime
 
 from support.kubectl import Kubectl, Object
 from support.node import signal_pod
-from support.services import name_of, uid_of
+from support.services import name_of, uid_of, unix
 from support.waiting import eventually
 
 SYSTEM = "seatrial-system"
@@ -40,6 +40,11 @@ class Operators:
         if identity in self._dead or age.total_seconds() >= spec["leaseDurationSeconds"]:
             return ""
         return next((n for n in map(name_of, self._all()) if n in identity), "")
+
+    def gave_back(self) -> float:
+        """Unix time at which the last holder gave the Lease back; 0 while somebody has it."""
+        spec = self.lease()["spec"]
+        return 0.0 if spec.get("holderIdentity") else unix(spec["renewTime"])
 
     def kill(self, pod: str) -> None:
         """End a pod's processes by SIGKILL, as running out of memory would; the kubelet starts them again.

@@ -99,8 +99,8 @@ def test_the_operator_gone_for_a_minute(place: Place, orders: Service, operators
     with place.load(rate=RATE) as load, orders.watched(2) as second:
         orders.apply(env={"RELEASE": "bad", "ERRORS": "0.3", "GOOD_FOR": "40"})
         second.until(lambda r: attempt_of(r).get("weight", {}).get("wanted") == 10, within=60, what="10 %")
-        down = time.time()
         with operators.gone(OPERATOR):
+            down = eventually(operators.gave_back, within=10, what="the operator gave the Lease back")
             load.until(lambda seen: seen.requests[-1].started > down + 60, within=90)
         cost = exposure(load.snapshot(), "orders", 2, down)
         second.until(lambda r: attempt_of(r).get("endedAt"), within=90)
