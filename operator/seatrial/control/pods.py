@@ -34,7 +34,7 @@ def pods_by_revision(deployments: Iterable[Object], pods: Iterable[Object]) -> d
             wanted=wanted,
             ready=min(ready, wanted),
             problem=problem(there, deployment) if ready < wanted else "",
-            restarts=sum(_restarts(pod) for pod in there),
+            restarts=sum(_restarts(pod) for pod in there if not is_ready(pod)),
             waiting_since=_waiting_since(there, deployment) if ready < wanted else "",
         )
     return found

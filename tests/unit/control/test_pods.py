@@ -51,6 +51,17 @@ def test_a_container_that_ran_out_of_memory_says_so() -> None:
     assert "ran out of memory" in problem([pod(ended)])
 
 
+def test_restarts_of_a_pod_that_is_ready_again_are_over() -> None:
+    """Else a pod that waited for its database at the start takes its revision back once another pod is asked for."""
+
+    def restarted(times: int, ready: str) -> dict[str, Any]:
+        return pod(app(restartCount=times), conditions=[{"type": "Ready", "status": ready}])
+
+    settled, starting, crashing = restarted(5, "True"), restarted(0, "False"), restarted(2, "False")
+    assert pods_by_revision([deployment(2, 1)], [settled, starting])[2].restarts == 0
+    assert pods_by_revision([deployment(3, 1)], [settled, starting, crashing])[2].restarts == 2
+
+
 def test_pods_wait_since_the_first_of_them_is_not_ready() -> None:
     def at(minute: int, ready: str) -> dict[str, Any]:
         moment = f"2026-11-21T18:{minute:02d}:00Z"
