@@ -19,8 +19,8 @@ Migration = Literal["running", "done", "failed"]
 class Pods:
     """What a revision's Deployment has: `wanted` is its spec.replicas, `problem` says why pods aren't ready.
 
-    `restarts` counts those of the containers of pods that aren't ready, the proxy's left out. `waiting_since` is when the
-    first of these was made, or ceased to be ready; empty where none is known to wait.
+    `restarts` counts those of the containers of pods that aren't ready, the proxy's left out. `waiting_since` is when
+    the first of these was made, or ceased to be ready; empty where none is known to wait.
     """
 
     wanted: int = 0
