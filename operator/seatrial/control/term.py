@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 LOOKS_AT_ONCE = 256
 GATHERED, GATHERED_AT_MOST = 0.0025, 0.25  # seconds for each rollout under way until an event leads to a pass
-WORKERS = 64  # a pass waits for the API server most of its time, and no look for passes of other services
+WORKERS = 24  # passes at once: more would wait for one another in the API server, and keep looks from the processor
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
 LISTED_WITHIN = 10.0  # seconds after the first watch that began anew until the others did too

@@ -3,6 +3,7 @@
 Envoy serves them at port 15090. Gauges that are zero are left out (`usedonly`), so what isn't there is idle.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -58,8 +59,8 @@ class Traffic:
         silence is never idleness.
         """
         busy: dict[int, int] = {}
-        for caller in callers:
-            for revision, count in (await self._of(host, caller, streams=streams)).items():
+        for told in await asyncio.gather(*(self._of(host, caller, streams=streams) for caller in callers)):
+            for revision, count in told.items():
                 busy[revision] = busy.get(revision, 0) + count
         looks = [*self._looks.get(host, []), busy][-LOOKS:]
         self._looks[host] = looks

@@ -295,6 +295,22 @@ async def test_a_proxy_that_does_not_answer_is_never_taken_for_idle() -> None:
     assert set(await traffic.look(HOST, [GATEWAY], streams=False)) == {1, 2}
 
 
+async def test_callers_that_do_not_answer_are_waited_for_together() -> None:
+    class Hanging(Answers):
+        asking, all_asked = 0, asyncio.Event()
+
+        async def get(self, pod: Pod, *, port: int, path: str) -> bytes:
+            self.asking += 1
+            if self.asking == 3:
+                self.all_asked.set()
+            await self.all_asked.wait()
+            raise Unanswered("late")
+
+    callers = [Pod("shop", f"front-{n}", f"10.0.0.{n}") for n in range(3)]
+    async with asyncio.timeout(5):
+        assert await Traffic(Hanging()).look(HOST, callers, streams=False) == {}
+
+
 async def test_a_caller_that_knows_no_pod_of_a_revision_is_named_until_it_does() -> None:
     answers = Answers()
     endpoints = Endpoints(answers)
