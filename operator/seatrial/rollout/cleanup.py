@@ -28,7 +28,7 @@ def leave(world: World, decision: Decision, story: Story) -> Decision:
             subsets.discard(number)
         gone = idle and number not in mesh.live.subsets
         scales[number] = 0 if gone else wanted
-    if decision.canary is not None and _has_pods(world, decision.canary):
+    if decision.canary is not None and (_has_pods(world, decision.canary) or not world.service.spec.replicas):
         subsets.add(decision.canary)
     known = set(story.statuses)
     subsets = {s for s in subsets if s in known or s in mesh.live.routed}

@@ -112,7 +112,7 @@ def _harm(helm: Helm, canary: int, attempt: Attempt) -> str:
         return f"{verdict}, rolled back after {lasted:.1f} s at {weight} %"
     if pods.restarts > RESTARTS_TOLERATED and pods.ready < pods.wanted:
         return f"its containers restarted {pods.restarts} times: {_trouble(pods)}"
-    if weight > 0 and pods.ready == 0:
+    if weight > 0 and not _serves(helm, pods):
         return f"no pod of it is ready any more: {_trouble(pods)}"
     asked, within = attempt.weight_since or attempt.started_at, helm.rollout.progress_deadline
     if attempt.verified_since is None and not helm.has_its_share(canary, attempt) and helm.late(asked, within):

@@ -1,5 +1,7 @@
 """One behaviour each: what a rollout does, step by step, on a sea that answers late."""
 
+from typing import Any
+
 import pytest
 
 from seatrial.api.revision import Phase
@@ -50,6 +52,17 @@ def test_a_first_revision_that_never_served_gives_way_at_once() -> None:
     sea.change("two")
     sea.sail()
     assert [weight for _, weight in sea.story(2)] == [0, 100, 100]
+
+
+@pytest.mark.parametrize("analysis", [None, {}])
+def test_where_no_pods_are_asked_for_a_changed_template_is_stable_without_any(analysis: dict[str, Any] | None) -> None:
+    sea = Sea(a_service(replicas=0, rollout={"analysis": analysis})).sail()
+    sea.sees("NoData", requests=0)
+    sea.change("two")
+    sea.sail()
+    assert sea.phase(2) is Phase.SUCCEEDED
+    assert dict(sea.routing.weights) == {2: 100}
+    assert sea.pods[2].wanted == 0
 
 
 def test_a_changed_template_travels_through_each_step(sea: Sea) -> None:
