@@ -1,5 +1,6 @@
 """Liveness, readiness and metrics over HTTP, outside Kopf: a standby that waits for the Lease is healthy too."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -60,7 +61,8 @@ async def serve(
         return web.Response(status=200 if ready else 503, text=f"{health.state}\n")
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        page = await asyncio.to_thread(generate_latest)  # of hundreds of services it takes long
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     probes, scrapes = web.Application(), web.Application()
     probes.add_routes([web.get("/livez", livez), web.get("/readyz", readyz)])

@@ -32,6 +32,7 @@ ERRORS = Counter("seatrial_errors", "Failures by kind, as the API server or a pr
 QUEUE_DEPTH = Gauge("seatrial_queue_depth", "Keys that are due and not yet passed")
 LEADER = Gauge("seatrial_leader", "1 while this process holds the Lease")
 
+_tracer = trace.get_tracer("seatrial")
 _key: ContextVar[str | None] = ContextVar("key", default=None)
 
 
@@ -79,7 +80,7 @@ def reconciling(kind: str, key: str) -> Iterator[None]:
     started = time.monotonic()
     result = "error"
     try:
-        with trace.get_tracer("seatrial").start_as_current_span(f"reconcile {kind}", attributes={"seatrial.key": key}):
+        with _tracer.start_as_current_span(f"reconcile {kind}", attributes={"seatrial.key": key}):
             yield
         result = "ok"
     finally:
