@@ -27,7 +27,7 @@ from seatrial.rollout.capacity import needed
 from seatrial.rollout.decide import decide
 from seatrial.rollout.report import Findings, report
 from seatrial.rollout.verbs import asked, is_answered
-from seatrial.rollout.world import Decision, Finding, Mesh, Pods, Routing, Verdict, World, stamp
+from seatrial.rollout.world import Decision, Finding, Mesh, Migration, Pods, Routing, Verdict, World, stamp
 
 
 def a_service(**spec: Any) -> MeshService:
@@ -59,6 +59,7 @@ class Sea:
     judge: bool = True
     verdict: Verdict | None = None
     restarts: dict[int, int] = field(default_factory=dict)
+    migrations: dict[int, Migration] = field(default_factory=dict)
     ages: dict[int, int] = field(default_factory=dict)
     unacknowledged: int = 0
     unknown: int = 0
@@ -80,6 +81,7 @@ class Sea:
             pods={n: self._with_restarts(n, p) for n, p in self.pods.items()},
             mesh=Mesh(self.routing, ("gateway-1",) if self.unacknowledged or self.unknown else (), dict(self.busy)),
             now=self.now,
+            migrations=dict(self.migrations),
             judge=self.judge,
             verdict=self.verdict,
         )

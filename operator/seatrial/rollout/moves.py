@@ -60,7 +60,7 @@ def _start(helm: Helm, canary: int, attempt: Attempt) -> None:
         if first or (_may_route(helm, canary, attempt) and not _held_by(helm, attempt)):
             what = "marked or mirrored requests first: " if unseen else ""
             _step_to(helm, canary, weight, f"{what}{_count(pods.ready)} ready")
-    elif helm.late(attempt.started_at, helm.rollout.progress_deadline) and not first:
+    elif _is_overdue(helm, canary, attempt, pods) and not first:
         reason = f"not ready within {helm.rollout.progress_deadline}: {_trouble(pods)}"
         helm.story.move(canary, Phase.FAILED, 0, reason)
 
@@ -136,8 +136,16 @@ def _enough(helm: Helm, pods: Pods) -> bool:
     return pods.ready >= helm.pods_ahead and pods.wanted >= helm.pods_ahead
 
 
+def _is_overdue(helm: Helm, canary: int, attempt: Attempt, pods: Pods) -> bool:
+    """Whether it isn't ready in its time, which begins with its pods where a migration comes before them."""
+    revision, migration = helm.world.revision(canary), helm.world.migrations.get(canary)
+    if revision is not None and revision.spec.template.migrate and migration is not None:
+        return migration == "done" and _are_late(helm, pods)
+    return helm.late(attempt.started_at, helm.rollout.progress_deadline)
+
+
 def _are_late(helm: Helm, pods: Pods) -> bool:
-    """Whether pods for the next step had their time: from when they were made, for evidence may ask for them late."""
+    """Whether pods had their time: from when they were made, for a migration or evidence may let them come late."""
     return bool(pods.waiting_since) and helm.late(pods.waiting_since, helm.rollout.progress_deadline)
 
 

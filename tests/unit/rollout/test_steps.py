@@ -201,6 +201,22 @@ def test_pods_that_evidence_asks_for_late_have_their_time_too() -> None:
     assert dict(sea.routing.weights) == {1: 40, 2: 60}
 
 
+@pytest.mark.parametrize(("ready_after", "phase"), [(20, Phase.SHIFTING), (10_000, Phase.FAILED)])
+def test_pods_have_their_time_from_the_end_of_a_migration(ready_after: int, phase: Phase) -> None:
+    """A migration has a timeout of its own; what it took isn't taken from them."""
+    migrate = {"command": ["alembic", "upgrade", "head"]}
+    sea = Sea(a_service(migrate=migrate, rollout={"steps": [10], "hold": "60s", "progressDeadline": "30s"}))
+    sea.migrations[1] = "done"
+    sea.sail()
+    sea.change("two")
+    sea.migrations[2], sea.ready_after = "running", ready_after
+    look(sea, 60)
+    assert sea.phase(2) is Phase.STARTING
+    sea.migrations[2] = "done"
+    look(sea, 45)
+    assert sea.phase(2) is phase
+
+
 def test_pods_for_the_next_step_that_never_get_ready_take_the_revision_back() -> None:
     sea = a_sea(steps=[], progressDeadline="30s")
     look(sea, 100)
