@@ -7,10 +7,9 @@ charged closes the reference: nothing can be charged under it any more.
 from typing import Final
 
 from sqlalchemy import Boolean, Column, Table, Text, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bank.records import Record
-from chassis.database import Database, insert_if_absent, metadata
+from chassis.database import Database, Session, insert_if_absent, metadata
 from chassis.ids import new_id
 
 METADATA: Final = metadata()
@@ -76,7 +75,7 @@ class Ledger:
         ]
 
 
-async def _charge(session: AsyncSession, asked: Record) -> Record:
+async def _charge(session: Session, asked: Record) -> Record:
     refusals = (code for name, code in _REFUSED.items() if asked["ACC"].startswith(name))
     status = next(refusals, APPROVED)
     if await _open(session, asked, status):
@@ -87,7 +86,7 @@ async def _charge(session: AsyncSession, asked: Record) -> Record:
     return {**first, "STS": ASKED_BEFORE, "ORG": first["STS"]}
 
 
-async def _refund(session: AsyncSession, asked: Record) -> Record:
+async def _refund(session: Session, asked: Record) -> Record:
     if await _open(session, asked, NOTHING_BOOKED):
         return {"STS": NOTHING_BOOKED}
     booking = await _enquire(session, asked)
@@ -103,7 +102,7 @@ async def _refund(session: AsyncSession, asked: Record) -> Record:
     return {"STS": APPROVED, "AUT": booking["AUT"], **again}
 
 
-async def _enquire(session: AsyncSession, asked: Record) -> Record:
+async def _enquire(session: Session, asked: Record) -> Record:
     query = select(bookings).where(bookings.c.reference == asked["REF"]).with_for_update()
     found = (await session.execute(query)).mappings().first()
     if found is None or found["status"] == NOTHING_BOOKED:
@@ -113,7 +112,7 @@ async def _enquire(session: AsyncSession, asked: Record) -> Record:
     return {"STS": found["status"], "AUT": found["authorisation"]}
 
 
-async def _open(session: AsyncSession, asked: Record, status: str) -> bool:
+async def _open(session: Session, asked: Record, status: str) -> bool:
     """A booking under a new reference; False when there is one."""
     return await insert_if_absent(
         session,

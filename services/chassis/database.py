@@ -7,11 +7,11 @@ A transaction holds a connection, so no other service is called inside one.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import SecretStr
 from sqlalchemy import (
@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chassis.problems import Problem
@@ -53,6 +53,11 @@ _NAMES: Final = {
     "pk": "pk_%(table_name)s",
 }
 
+_AFTER_COMMIT: Final = "after commit"
+
+Session: TypeAlias = AsyncConnection
+"""What a transaction is talked to by. SQLAlchemy's sessions are for mapped objects, of which there are none here; empty
+ones cost a transaction as much as a statement."""
 Json: Final = JSON().with_variant(postgresql.JSONB(), "postgresql")
 """A column of JSON; on Postgres it can be searched."""
 
@@ -127,17 +132,20 @@ class Database:
             self._turn = asyncio.Lock()
         else:
             raise ValueError(f"{self.url.drivername}: give postgresql+asyncpg://… or sqlite+aiosqlite://…")
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self) -> AsyncIterator[Session]:
         """A session whose work is committed at the end of the block, and rolled back when that is left by an error.
 
         Don't open a second one inside: on SQLite it would wait for the first for ever. Raises ``DatabaseUnavailable``.
         """
         try:
-            async with self._turn, self._sessions.begin() as session:
+            async with self._turn, self.engine.connect() as session:
+                acts = session.info[_AFTER_COMMIT] = dict[Callable[[], None], None]()
                 yield session
+                await session.commit()
+            for act in acts:
+                act()
         except sa_exc.DBAPIError as error:
             if error.connection_invalidated or _is_refusal(error):
                 raise DatabaseUnavailable from error
@@ -180,17 +188,22 @@ class Database:
                 _log.warning("a connection to the database could not be closed, and was dropped")
 
 
+def after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Do this once the transaction is committed, and once only, however often it is asked for."""
+    session.info[_AFTER_COMMIT][act] = None
+
+
 def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what becomes of a row that is there."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-async def insert_if_absent(session: AsyncSession, table: Table, **values: Any) -> bool:  # noqa: ANN401 - any column
+async def insert_if_absent(session: Session, table: Table, **values: Any) -> bool:  # noqa: ANN401 - any column
     """Insert a row unless one with its primary key or a unique column is there; whether it was inserted.
 
     On Postgres it waits for a transaction that is inserting the same row.
     """
-    inserted = await session.execute(_insert_if_absent(table, session.get_bind().dialect.name), values)
+    inserted = await session.execute(_insert_if_absent(table, session.dialect.name), values)
     return inserted.first() is not None
 
 

@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 from sqlalchemy import Column, CursorResult, Index, Table, Text, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Json, Timestamp, insert_if_absent, metadata
+from chassis.database import Json, Session, Timestamp, insert_if_absent, metadata
 from chassis.problems import Problem
 
 TABLES: Final = metadata()
@@ -74,7 +73,7 @@ class IdempotencyKeys:
     """The keys that a service was given. ``scope`` keeps apart what different operations and callers chose."""
 
     async def claim(
-        self, session: AsyncSession, key: str, *, scope: str, request: object, answer: Answer | None = None
+        self, session: Session, key: str, *, scope: str, request: object, answer: Answer | None = None
     ) -> Answer | None:
         """The answer that was given under this key, or None: then this transaction does the work, and keeps one.
 
@@ -98,7 +97,7 @@ class IdempotencyKeys:
             raise KeyInUse
         return known
 
-    async def find(self, session: AsyncSession, key: str, *, scope: str, request: object) -> Answer | None:
+    async def find(self, session: Session, key: str, *, scope: str, request: object) -> Answer | None:
         """The answer that was given under this key, if there is one. Claims nothing. Raises ``KeyReused``."""
         wanted = select(KEYS.c.fingerprint, KEYS.c.answer).where(KEYS.c.scope == scope, KEYS.c.key == key)
         known = (await session.execute(wanted)).one_or_none()
@@ -108,12 +107,12 @@ class IdempotencyKeys:
             raise KeyReused
         return None if known.answer is None else Answer(**known.answer)
 
-    async def keep(self, session: AsyncSession, key: str, *, scope: str, answer: Answer) -> None:
+    async def keep(self, session: Session, key: str, *, scope: str, answer: Answer) -> None:
         """Keep the answer to a request whose key was claimed; what is kept later takes its place."""
         claimed = update(KEYS).where(KEYS.c.scope == scope, KEYS.c.key == key)
         await session.execute(claimed.values(answer=asdict(answer)))
 
-    async def forget(self, session: AsyncSession, before: datetime) -> int:
+    async def forget(self, session: Session, before: datetime) -> int:
         """Forget keys that were claimed before a moment, and give how many."""
         forgotten = await session.execute(delete(KEYS).where(KEYS.c.claimed_at < before))
         return forgotten.rowcount if isinstance(forgotten, CursorResult) else 0

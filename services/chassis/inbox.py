@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Column, CursorResult, Index, Table, Text, delete
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Timestamp, insert_if_absent, metadata
+from chassis.database import Session, Timestamp, insert_if_absent, metadata
 from chassis.events import Envelope
 from chassis.streams import LONGEST_WAY
 
@@ -30,7 +29,7 @@ INBOX: Final = Table(
 class Inbox:
     """Which events each consumer of a service has handled."""
 
-    async def first_time(self, session: AsyncSession, envelope: Envelope, consumer: str) -> bool:
+    async def first_time(self, session: Session, envelope: Envelope, consumer: str) -> bool:
         """Whether this consumer handles the event for the first time, which it now does in this transaction.
 
         Of two deliveries at the same moment one waits for the other's end, and is the first if that didn't commit.
@@ -38,7 +37,7 @@ class Inbox:
         now = datetime.now(UTC)
         return await insert_if_absent(session, INBOX, consumer=consumer, event_id=envelope.event_id, handled_at=now)
 
-    async def forget(self, session: AsyncSession, now: datetime) -> int:
+    async def forget(self, session: Session, now: datetime) -> int:
         """Forget what was handled so long ago that the broker can't send it any more, and give how many."""
         forgotten = await session.execute(delete(INBOX).where(INBOX.c.handled_at < now - REMEMBERED))
         return forgotten.rowcount if isinstance(forgotten, CursorResult) else 0

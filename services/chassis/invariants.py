@@ -8,8 +8,8 @@ from typing import Final, Self
 
 from pydantic import Field
 from sqlalchemy import Select
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.database import Session
 from chassis.views import View
 
 _MOST: Final = 20
@@ -30,7 +30,7 @@ class InvariantsView(View):
     checks: list[CheckView]
 
     @classmethod
-    async def look(cls, session: AsyncSession, laws: Mapping[str, Select[str]]) -> Self:
+    async def look(cls, session: Session, laws: Mapping[str, Select[str]]) -> Self:
         """Look at all of them, in one transaction."""
         checks = []
         for name, breaking in laws.items():

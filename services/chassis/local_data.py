@@ -38,6 +38,13 @@ class Server(ABC):
             self.port: int = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Its process id. Raises ``RuntimeError`` while it doesn't run."""
+        if self._process is None:
+            raise RuntimeError(f"{type(self).__name__} doesn't run")
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it serves. Raises ``RuntimeError`` with the last of its log when it doesn't."""
         deadline = time.monotonic() + _START_SECONDS

@@ -69,8 +69,7 @@ async def migrate(database: Database, package: str, *, patience: float) -> None:
     while True:
         try:
             async with database.transaction() as session:
-                connection = await session.connection()
-                await connection.run_sync(upgrade, package)
+                await session.run_sync(upgrade, package)
         except (DatabaseUnavailable, sa_exc.DBAPIError) as error:
             if not _may_pass(error) or time.monotonic() >= deadline:
                 raise

@@ -7,13 +7,12 @@ drops what it keeps already, and an inbox drops the rest.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, Column, Identity, Integer, Table, Text, event, insert
+from sqlalchemy import BigInteger, Column, Identity, Integer, Table, Text, insert
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Timestamp, metadata
+from chassis.database import Session, Timestamp, after_commit, metadata
 from chassis.events import Envelope
 
 TABLES: Final = metadata()
@@ -41,7 +40,6 @@ _MORE: Final = {
     for name, new in (("postgresql", postgresql.insert(SEQUENCES)), ("sqlite", sqlite.insert(SEQUENCES)))
 }
 """Numbers the events of an aggregate from 1."""
-_ANNOUNCED: Final = "outbox announced"
 
 
 class Outbox:
@@ -50,30 +48,20 @@ class Outbox:
     def __init__(self, announce: Callable[[], None] | None = None) -> None:
         self._announce = announce
 
-    async def add(self, session: AsyncSession, *envelopes: Envelope, aggregate_id: str) -> None:
+    async def add(self, session: Session, *envelopes: Envelope, aggregate_id: str) -> None:
         """Publish events once, and only if, this transaction commits; after all earlier ones of their aggregate.
 
         Transactions that tell of the same aggregate wait for one another from here to their end, so that the order in
         which they are numbered is the order in which they commit.
         """
-        more = _MORE[session.get_bind().dialect.name]
+        more = _MORE[session.dialect.name]
         told = {"aggregate_id": aggregate_id, "sequence": len(envelopes)}
         last = (await session.execute(more, told)).scalar_one()
         first = last - len(envelopes) + 1
         rows = [_row(envelope, aggregate_id, sequence) for sequence, envelope in enumerate(envelopes, start=first)]
         await session.execute(_ADD, rows)
-        self._announce_after_commit(session)
-
-    def _announce_after_commit(self, session: AsyncSession) -> None:
-        announce = self._announce
-        if announce is None or session.info.get(_ANNOUNCED):
-            return
-        session.info[_ANNOUNCED] = True
-
-        def committed(_: Any) -> None:  # noqa: ANN401 - as the event gives it
-            announce()
-
-        event.listen(session.sync_session, "after_commit", committed)
+        if self._announce is not None:
+            after_commit(session, self._announce)
 
 
 def _row(envelope: Envelope, aggregate_id: str, sequence: int) -> dict[str, object]:

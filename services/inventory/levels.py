@@ -1,7 +1,6 @@
 """Saves a stock item that has changed, and tells others when it has become scarce."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from chassis.database import Session
 from chassis.events import Envelope, event
 from chassis.outbox import Outbox
 from inventory import store
@@ -15,7 +14,7 @@ class Levels:
         self._outbox = outbox
 
     async def save(
-        self, session: AsyncSession, before: StockItem, after: StockItem, *, cause: Envelope | None = None
+        self, session: Session, before: StockItem, after: StockItem, *, cause: Envelope | None = None
     ) -> None:
         """Write back an item that was locked."""
         await store.save_item(session, after)
@@ -26,7 +25,7 @@ class Levels:
             payload = {**_about(after), "received": after.received - before.received}
             await self._tell(session, after, event("StockReplenished", payload, cause=cause))
 
-    async def _tell(self, session: AsyncSession, item: StockItem, envelope: Envelope) -> None:
+    async def _tell(self, session: Session, item: StockItem, envelope: Envelope) -> None:
         await self._outbox.add(session, envelope, aggregate_id=f"{item.sku}@{item.warehouse}")
 
 

@@ -9,10 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from chassis.consumers import Poison
-from chassis.database import Database
+from chassis.database import Database, Session
 from chassis.events import Envelope
 from chassis.inbox import Inbox
 from inventory import orders_language
@@ -24,7 +22,7 @@ _log = logging.getLogger(__name__)
 CONSUMER: Final = "reservations"
 _CHOREOGRAPHED: Final = "choreographed"
 
-Reaction = Callable[[AsyncSession, Envelope], Awaitable[object]]
+Reaction = Callable[[Session, Envelope], Awaitable[object]]
 
 
 class Reactions:
@@ -55,13 +53,13 @@ class Reactions:
         if envelope.event_type == "OrderPlaced" and envelope.payload["saga"] != _CHOREOGRAPHED:
             return  # orders asks for what it wants
 
-        async def once(session: AsyncSession) -> None:
+        async def once(session: Session) -> None:
             if await self._inbox.first_time(session, envelope, CONSUMER):
                 await self._by_type[envelope.event_type](session, envelope)
 
         await done(self._database, once)
 
-    async def _placed(self, session: AsyncSession, envelope: Envelope) -> None:
+    async def _placed(self, session: Session, envelope: Envelope) -> None:
         """In the choreographed flow nobody asks for a reservation: the order itself is the request."""
         claim = orders_language.claim(envelope.payload)
         try:
@@ -71,7 +69,7 @@ class Reactions:
         except InventoryError as error:
             raise Poison(str(error)) from error
 
-    async def _paid(self, session: AsyncSession, envelope: Envelope) -> None:
+    async def _paid(self, session: Session, envelope: Envelope) -> None:
         order_id = envelope.payload["orderId"]
         try:
             await self._stockroom.commit(session, order_id, cause=envelope)
@@ -87,22 +85,22 @@ class Reactions:
     def _failed(self, reason: str) -> Reaction:
         """In the choreographed flow a failure further on gives the goods back; else orders sees to that."""
 
-        async def react(session: AsyncSession, envelope: Envelope) -> None:
+        async def react(session: Session, envelope: Envelope) -> None:
             order_id = envelope.payload["orderId"]
             if await self._stockroom.flow_of(session, order_id) == _CHOREOGRAPHED:
                 await self._release(session, envelope, reason)
 
         return react
 
-    async def _cancelled(self, session: AsyncSession, envelope: Envelope) -> None:
+    async def _cancelled(self, session: Session, envelope: Envelope) -> None:
         await self._stockroom.cancel(session, envelope.payload["orderId"], reason="cancelled", cause=envelope)
 
-    async def _left(self, session: AsyncSession, envelope: Envelope) -> None:
+    async def _left(self, session: Session, envelope: Envelope) -> None:
         try:
             await self._stockroom.ship(session, envelope.payload["orderId"], cause=envelope)
         except InventoryError as error:
             raise Poison(f"a carrier has collected what it could not: {error}") from error
 
-    async def _release(self, session: AsyncSession, envelope: Envelope, reason: str) -> None:
+    async def _release(self, session: Session, envelope: Envelope, reason: str) -> None:
         order_id = envelope.payload["orderId"]
         await self._stockroom.release(session, order_id, reason=reason, flow="choreographed", cause=envelope)

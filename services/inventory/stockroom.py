@@ -11,10 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from chassis import context
-from chassis.database import Database
+from chassis.database import Database, Session
 from chassis.events import Envelope, event
 from chassis.ids import new_id
 from chassis.outbox import Outbox
@@ -49,7 +47,7 @@ class UnknownReservationError(InventoryError):
     """Nothing was ever reserved for this order."""
 
 
-async def done(database: Database, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+async def done(database: Database, work: Callable[[Session], Awaitable[T]]) -> T:
     """What ``work`` gives, from a transaction in which nobody overtook it."""
     while True:
         try:
@@ -68,7 +66,7 @@ class Stockroom:
         self._hold = hold
         self._now = now
 
-    async def reserve(self, session: AsyncSession, claim: Claim, *, cause: Envelope | None = None) -> Reservation:
+    async def reserve(self, session: Session, claim: Claim, *, cause: Envelope | None = None) -> Reservation:
         """Hold all that an order wants, or nothing.
 
         Raises ``ShortError``, ``OtherDemandError``, and ``MoveRefusedError`` when the order was released before.
@@ -79,7 +77,7 @@ class Stockroom:
             raise OtherDemandError(f"{claim.order_id} came with other items before; an order's items don't change")
         return await self._make(session, found, Move.RESERVE, cause=cause)
 
-    async def commit(self, session: AsyncSession, order_id: str, *, cause: Envelope | None = None) -> Reservation:
+    async def commit(self, session: Session, order_id: str, *, cause: Envelope | None = None) -> Reservation:
         """The order is paid: hold its goods until they leave. If the hold has expired, take them anew.
 
         Raises ``UnknownReservationError``, ``MoveRefusedError``, and ``ShortError`` when others have got them.
@@ -87,7 +85,7 @@ class Stockroom:
         return await self._make(session, await self._locked(session, order_id), Move.COMMIT, cause=cause)
 
     async def release(
-        self, session: AsyncSession, order_id: str, *, reason: str, flow: Flow, cause: Envelope | None = None
+        self, session: Session, order_id: str, *, reason: str, flow: Flow, cause: Envelope | None = None
     ) -> Reservation:
         """Give the goods of an order back, for good: whatever asks for them later is refused.
 
@@ -97,7 +95,7 @@ class Stockroom:
         found = await self._open(session, Claim(order_id, flow, ()), cause)
         return await self._make(session, found, Move.RELEASE, cause=cause, reason=reason)
 
-    async def cancel(self, session: AsyncSession, order_id: str, *, reason: str, cause: Envelope) -> None:
+    async def cancel(self, session: Session, order_id: str, *, reason: str, cause: Envelope) -> None:
         """The same for an order that nobody leads; where its goods are free already, that is told again.
 
         Who cancels once more has missed it, or heard it before the reservation that it belongs to.
@@ -107,7 +105,7 @@ class Stockroom:
         if found.status in (Status.EXPIRED, Status.RELEASED) and found.demand and found.flow == "choreographed":
             await self._tell(session, order_id, "StockReleased", orders_language.released(after, reason), cause)
 
-    async def ship(self, session: AsyncSession, order_id: str, *, cause: Envelope | None = None) -> Reservation:
+    async def ship(self, session: Session, order_id: str, *, cause: Envelope | None = None) -> Reservation:
         """The carrier has collected the goods. What nobody has committed yet was paid all the same.
 
         Raises ``UnknownReservationError`` and ``ShortError``.
@@ -117,7 +115,7 @@ class Stockroom:
             found = await self._make(session, found, Move.COMMIT, cause=cause)
         return await self._make(session, found, Move.SHIP, cause=cause)
 
-    async def expire_one(self, session: AsyncSession) -> bool:
+    async def expire_one(self, session: Session) -> bool:
         """Give the goods of one reservation back that nobody paid in time; whether there was one."""
         found = await store.lock_overdue(session, self._now())
         if found is None:
@@ -127,18 +125,18 @@ class Stockroom:
         return True
 
     async def refuse(
-        self, session: AsyncSession, order_id: str, flow: Flow, reason: str, *, cause: Envelope | None = None
+        self, session: Session, order_id: str, flow: Flow, reason: str, *, cause: Envelope | None = None
     ) -> None:
         """Tell others that the goods of an order can't be had."""
         payload = orders_language.refused(order_id, flow, reason)
         await self._tell(session, order_id, "StockReservationFailed", payload, cause)
 
-    async def flow_of(self, session: AsyncSession, order_id: str) -> Flow | None:
+    async def flow_of(self, session: Session, order_id: str) -> Flow | None:
         """The flow that an order is in, if anything was reserved for it."""
         found = await store.read_reservation(session, order_id)
         return found.flow if found else None
 
-    async def _open(self, session: AsyncSession, claim: Claim, cause: Envelope | None) -> Reservation:
+    async def _open(self, session: Session, claim: Claim, cause: Envelope | None) -> Reservation:
         now, request = self._now(), context.current()
         origin = cause.metadata.correlation_id if cause else request.request_id if request else claim.order_id
         fresh = Reservation(
@@ -146,7 +144,7 @@ class Stockroom:
         )
         return await store.open_reservation(session, fresh, now=now)
 
-    async def _locked(self, session: AsyncSession, order_id: str) -> Reservation:
+    async def _locked(self, session: Session, order_id: str) -> Reservation:
         found = await store.lock_reservation(session, order_id)
         if found is None:
             raise UnknownReservationError(f"nothing was reserved for the order {order_id}")
@@ -154,7 +152,7 @@ class Stockroom:
 
     async def _make(
         self,
-        session: AsyncSession,
+        session: Session,
         before: Reservation,
         move: Move,
         *,
@@ -179,14 +177,12 @@ class Stockroom:
         await self._change(session, moved, step.effect, cause)
         return after
 
-    async def _planned(self, session: AsyncSession, wanted: Reservation) -> tuple[Pick, ...]:
+    async def _planned(self, session: Session, wanted: Reservation) -> tuple[Pick, ...]:
         """Where to take from, by what is on the shelves now: nothing is locked yet. Raises ``ShortError``."""
         items = await store.read_nearest(session, [sku for sku, _ in wanted.demand])
         return allocate(dict(wanted.demand), items)
 
-    async def _change(
-        self, session: AsyncSession, picks: tuple[Pick, ...], effect: Effect, cause: Envelope | None
-    ) -> None:
+    async def _change(self, session: Session, picks: tuple[Pick, ...], effect: Effect, cause: Envelope | None) -> None:
         """Move units. Everybody who wants the same goods waits from here on, so nothing but the commit comes after.
 
         Raises ``OvertakenError`` where others have taken what was planned.
@@ -202,6 +198,6 @@ class Stockroom:
             await self._levels.save(session, before, after, cause=cause)
 
     async def _tell(
-        self, session: AsyncSession, order_id: str, event_type: str, payload: dict[str, object], cause: Envelope | None
+        self, session: Session, order_id: str, event_type: str, payload: dict[str, object], cause: Envelope | None
     ) -> None:
         await self._outbox.add(session, event(event_type, payload, cause=cause), aggregate_id=order_id)

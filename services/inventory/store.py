@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import insert_if_absent
+from chassis.database import Session, insert_if_absent
 from inventory.domain.allocation import Pick
 from inventory.domain.errors import UnknownItemError
 from inventory.domain.reservation import Reservation, Status
@@ -20,13 +19,13 @@ from inventory.domain.stock import StockItem
 from inventory.tables import picks, reservations, stock, warehouses
 
 
-async def read_nearest(session: AsyncSession, skus: Collection[str]) -> list[StockItem]:
+async def read_nearest(session: Session, skus: Collection[str]) -> list[StockItem]:
     """Everything there is of some SKUs, to plan with. The nearest warehouse comes first."""
     query = select(stock).join(warehouses).where(stock.c.sku.in_(skus)).order_by(warehouses.c.distance, stock.c.sku)
     return [_item(row) for row in await session.execute(query)]
 
 
-async def lock_item(session: AsyncSession, sku: str, warehouse: str) -> StockItem:
+async def lock_item(session: Session, sku: str, warehouse: str) -> StockItem:
     """Lock one item. Raises ``UnknownItemError``."""
     query = select(stock).where(stock.c.sku == sku, stock.c.warehouse == warehouse).with_for_update()
     row = (await session.execute(query)).one_or_none()
@@ -36,7 +35,7 @@ async def lock_item(session: AsyncSession, sku: str, warehouse: str) -> StockIte
 
 
 async def read_items(
-    session: AsyncSession, *, sku: str | None = None, low: bool | None = None, limit: int, offset: int = 0
+    session: Session, *, sku: str | None = None, low: bool | None = None, limit: int, offset: int = 0
 ) -> list[StockItem]:
     """Items to look at, by SKU and nearness: all of one SKU, or only scarce ones, or both."""
     query = select(stock).join(warehouses).order_by(stock.c.sku, warehouses.c.distance).limit(limit).offset(offset)
@@ -47,7 +46,7 @@ async def read_items(
     return [_item(row) for row in await session.execute(query)]
 
 
-async def lock_picked(session: AsyncSession, taken: Collection[Pick]) -> dict[Pick, StockItem]:
+async def lock_picked(session: Session, taken: Collection[Pick]) -> dict[Pick, StockItem]:
     """Lock the items that picks were taken from."""
     places = [(pick.sku, pick.warehouse) for pick in taken]
     query = (
@@ -60,14 +59,14 @@ async def lock_picked(session: AsyncSession, taken: Collection[Pick]) -> dict[Pi
     return {pick: found[pick.sku, pick.warehouse] for pick in taken}
 
 
-async def save_item(session: AsyncSession, item: StockItem) -> None:
+async def save_item(session: Session, item: StockItem) -> None:
     """Write back an item that was locked."""
     values = asdict(item)
     sku, warehouse = values.pop("sku"), values.pop("warehouse")
     await session.execute(update(stock).where(stock.c.sku == sku, stock.c.warehouse == warehouse).values(values))
 
 
-async def open_reservation(session: AsyncSession, fresh: Reservation, *, now: datetime) -> Reservation:
+async def open_reservation(session: Session, fresh: Reservation, *, now: datetime) -> Reservation:
     """Lock the reservation of an order; where there is none, ``fresh`` becomes it.
 
     Two that come at once for the same order wait here for one another, and the second finds what the first has made.
@@ -81,14 +80,14 @@ async def open_reservation(session: AsyncSession, fresh: Reservation, *, now: da
     return found or fresh
 
 
-async def lock_reservation(session: AsyncSession, order_id: str) -> Reservation | None:
+async def lock_reservation(session: Session, order_id: str) -> Reservation | None:
     """Lock the reservation of an order, if there is one."""
     query = select(reservations).where(reservations.c.order_id == order_id).with_for_update()
     row = (await session.execute(query)).one_or_none()
     return None if row is None else await _reservation(session, row)
 
 
-async def lock_overdue(session: AsyncSession, now: datetime) -> Reservation | None:
+async def lock_overdue(session: Session, now: datetime) -> Reservation | None:
     """Lock one reservation that has expired and that nobody else is working on, if there is one."""
     query = (
         select(reservations)
@@ -101,15 +100,13 @@ async def lock_overdue(session: AsyncSession, now: datetime) -> Reservation | No
     return None if row is None else await _reservation(session, row)
 
 
-async def read_reservation(session: AsyncSession, order_id: str) -> Reservation | None:
+async def read_reservation(session: Session, order_id: str) -> Reservation | None:
     """The reservation of an order, to look at."""
     row = (await session.execute(select(reservations).where(reservations.c.order_id == order_id))).one_or_none()
     return None if row is None else await _reservation(session, row)
 
 
-async def save_reservation(
-    session: AsyncSession, before: Reservation, after: Reservation, *, now: datetime
-) -> Reservation:
+async def save_reservation(session: Session, before: Reservation, after: Reservation, *, now: datetime) -> Reservation:
     """Write back a reservation that was locked, with the places of its units."""
     values = {"status": after.status, "expires_at": after.expires_at, "updated_at": now}
     await session.execute(update(reservations).where(reservations.c.order_id == after.order_id).values(values))
@@ -121,7 +118,7 @@ async def save_reservation(
     return after
 
 
-async def _reservation(session: AsyncSession, row: Row[Any]) -> Reservation:
+async def _reservation(session: Session, row: Row[Any]) -> Reservation:
     taken = await session.execute(
         select(picks.c.sku, picks.c.warehouse, picks.c.units)
         .where(picks.c.order_id == row.order_id)

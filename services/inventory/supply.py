@@ -7,9 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import insert_if_absent
+from chassis.database import Session, insert_if_absent
 from chassis.ids import new_id
 from inventory import store
 from inventory.domain.errors import InventoryError
@@ -32,7 +31,7 @@ class Supply:
         self._now = now
 
     async def receive(
-        self, session: AsyncSession, sku: str, warehouse: str, units: int, *, receipt: str | None = None
+        self, session: Session, sku: str, warehouse: str, units: int, *, receipt: str | None = None
     ) -> StockItem:
         """Put goods on the shelf; ``receipt`` is the id under which that is remembered.
 
@@ -49,7 +48,7 @@ class Supply:
         return after
 
     async def set_policy(
-        self, session: AsyncSession, sku: str, warehouse: str, *, reorder_point: int, order_up_to: int
+        self, session: Session, sku: str, warehouse: str, *, reorder_point: int, order_up_to: int
     ) -> StockItem:
         """Say when a thing is scarce, and up to which level it is bought. Raises ``InventoryError``."""
         check_policy(reorder_point=reorder_point, order_up_to=order_up_to)
@@ -58,12 +57,12 @@ class Supply:
         await self._levels.save(session, before, after)
         return after
 
-    async def scarce(self, session: AsyncSession) -> list[tuple[str, str]]:
+    async def scarce(self, session: Session) -> list[tuple[str, str]]:
         """SKU and warehouse of everything that may have to be bought."""
         query = select(stock.c.sku, stock.c.warehouse).where(stock.c.low, stock.c.order_up_to > 0)
         return [(sku, warehouse) for sku, warehouse in await session.execute(query)]
 
-    async def buy(self, session: AsyncSession, sku: str, warehouse: str) -> int:
+    async def buy(self, session: Session, sku: str, warehouse: str) -> int:
         """Order what the policy says; the units that were ordered, 0 for none."""
         item = await store.lock_item(session, sku, warehouse)  # two that buy at once would buy twice
         ours = (purchases.c.sku == sku, purchases.c.warehouse == warehouse, purchases.c.received_at.is_(None))
@@ -75,7 +74,7 @@ class Supply:
             await session.execute(insert(purchases).values(values))
         return units
 
-    async def receive_due(self, session: AsyncSession) -> bool:
+    async def receive_due(self, session: Session) -> bool:
         """Receive one purchase that has arrived; whether there was one."""
         query = (
             select(purchases)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from chassis.database import Session
 from chassis.events import Envelope
 from chassis.ids import new_id
 from chassis.outbox import Outbox
@@ -52,7 +51,7 @@ class Books:
         """The time, by the clock that everything here goes by."""
         return self._clock()
 
-    async def record(self, session: AsyncSession, charge: Charge, *happened: Event, origin: Origin) -> Charge:
+    async def record(self, session: Session, charge: Charge, *happened: Event, origin: Origin) -> Charge:
         """Let events happen to a charge, and give what it is then.
 
         Raises ``ConflictError`` when the charge has changed since it was read, ``ImpossibleTransitionError`` and
@@ -80,7 +79,7 @@ class Books:
         return after
 
     async def _follow(
-        self, session: AsyncSession, before: Charge, after: Charge, event: Event, origin: Origin
+        self, session: Session, before: Charge, after: Charge, event: Event, origin: Origin
     ) -> list[Envelope]:
         """See to the invoice that belongs to one event, and give the news."""
         match event:
@@ -103,17 +102,17 @@ class Books:
                 return [_news("PaymentRefunded", after, origin)]
         return []
 
-    async def _invoice(self, session: AsyncSession, charge: Charge, status: str, origin: Origin) -> Envelope:
+    async def _invoice(self, session: Session, charge: Charge, status: str, origin: Origin) -> Envelope:
         now = self._clock()
         issued = Invoice(new_id(), charge.order, charge.asked.customer, charge.money, status, now, now + self._terms)
         await invoices.issue(session, issued, origin)
         return origin.event("InvoiceIssued", invoice_payload(issued))
 
-    async def repeat_refund(self, session: AsyncSession, charge: Charge, origin: Origin) -> None:
+    async def repeat_refund(self, session: Session, charge: Charge, origin: Origin) -> None:
         """Say once more that an order's money is back."""
         await self._outbox.add(session, _news("PaymentRefunded", charge, origin), aggregate_id=charge.order)
 
-    async def remind(self, session: AsyncSession) -> int:
+    async def remind(self, session: Session) -> int:
         """Tell of invoices that are overdue since the last look; how many."""
         late = await invoices.become_overdue(session, now=self._clock())
         for invoice, origin in late:
@@ -135,7 +134,7 @@ def _news(event_type: str, charge: Charge, origin: Origin, **more: str) -> Envel
     return origin.event(event_type, payload)
 
 
-async def _post(session: AsyncSession, entries: Sequence[Entry], now: datetime) -> None:
+async def _post(session: Session, entries: Sequence[Entry], now: datetime) -> None:
     """Post entries to their accounts, all at one time.
 
     On a customer's account the balance decides, so it is read behind its lock. The others everybody shares: they grow

@@ -17,9 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from chassis.database import Database
+from chassis.database import Database, Session
 from chassis.idempotency import Answer as Kept
 from chassis.idempotency import IdempotencyKeys
 from chassis.ids import new_id
@@ -100,7 +98,7 @@ class Charging:
             return charge
         return await self._pursue(charge, origin=origin if first else None)
 
-    async def _intend_by_key(self, session: AsyncSession, wanted: Charged, origin: Origin) -> tuple[Charge, bool]:
+    async def _intend_by_key(self, session: Session, wanted: Charged, origin: Origin) -> tuple[Charge, bool]:
         """The charge, and whether its key came for the first time.
 
         The same key is the same request. Its answer is how the charge stands, so the key keeps the order's name.
@@ -110,7 +108,7 @@ class Charging:
         known = await self._keys.claim(session, wanted.key, scope=_SCOPE, request=request, answer=answer)
         return await self.intend(session, wanted, origin), known is None
 
-    async def intend(self, session: AsyncSession, wanted: Charged, origin: Origin) -> Charge:
+    async def intend(self, session: Session, wanted: Charged, origin: Origin) -> Charge:
         """Write down that an order shall be charged, unless that stands there or the fraud rules say no."""
         charge = await accounts.charge(session, wanted.order)
         if charge.intent is not None:
@@ -142,7 +140,7 @@ class Charging:
         charge = await decide(self._database, lambda session: self.intend_refund(session, order, reason, origin))
         return await self._pursue(charge) if charge.status is Status.REFUNDING else charge
 
-    async def intend_refund(self, session: AsyncSession, order: str, reason: str, origin: Origin) -> Charge:
+    async def intend_refund(self, session: Session, order: str, reason: str, origin: Origin) -> Charge:
         """Write down that an order's money shall go back, as far as there is any to go back."""
         charge = await accounts.charge(session, order)
         for event in (RefundIntended(reason), ChargeCancelled(reason)):
@@ -150,7 +148,7 @@ class Charging:
                 return await self._books.record(session, charge, event, origin=origin)
         return charge
 
-    async def cancel(self, session: AsyncSession, order: str, reason: str, origin: Origin) -> Charge:
+    async def cancel(self, session: Session, order: str, reason: str, origin: Origin) -> Charge:
         """The same for an order that nobody leads; where its money is back already, that is told again.
 
         Who cancels once more has missed it, or heard it before the charge that it belongs to.
@@ -212,12 +210,12 @@ class Charging:
                     return await self._write(session, charge, origin, meaning)
         return await decide(self._database, lambda session: self._write_anew(session, charge.order, meaning))
 
-    async def _write_anew(self, session: AsyncSession, order: str, meaning: Meaning) -> Charge:
+    async def _write_anew(self, session: Session, order: str, meaning: Meaning) -> Charge:
         charge = await accounts.charge(session, order)
         origin = await work.origin_of(session, order)
         return charge if origin is None else await self._write(session, charge, origin, meaning)
 
-    async def _write(self, session: AsyncSession, charge: Charge, origin: Origin, meaning: Meaning) -> Charge:
+    async def _write(self, session: Session, charge: Charge, origin: Origin, meaning: Meaning) -> Charge:
         happened = meaning(charge)
         if not happened or not charge.allows(happened[0]):
             return charge

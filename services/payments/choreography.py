@@ -9,10 +9,9 @@ was asked for before, so nothing is left to do.
 from typing import Any, Final
 
 from sqlalchemy import RowMapping, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.consumers import Poison
-from chassis.database import Database, insert_if_absent
+from chassis.database import Database, Session, insert_if_absent
 from chassis.events import Envelope
 from chassis.inbox import Inbox
 from payments.charging import Charged, Charging
@@ -48,7 +47,7 @@ class Choreography:
         except PaymentError as error:
             raise Poison(str(error)) from error
 
-    async def _once(self, session: AsyncSession, envelope: Envelope) -> Charge | None:
+    async def _once(self, session: Session, envelope: Envelope) -> Charge | None:
         """What became of the charge, where the event has an effect on one."""
         payload, origin = envelope.payload, Origin.of_event(envelope)
         if not await self._inbox.first_time(session, envelope, CONSUMER):
@@ -65,7 +64,7 @@ class Choreography:
             case _:
                 return await self._charging.intend_refund(session, payload["orderId"], payload["reason"], origin)
 
-    async def _learn(self, session: AsyncSession, envelope: Envelope, told: dict[str, Any]) -> Charge | None:
+    async def _learn(self, session: Session, envelope: Envelope, told: dict[str, Any]) -> Charge | None:
         """Keep what an event tells about an order, and charge it once all is known."""
         order = envelope.payload["orderId"]
         await insert_if_absent(session, known_orders, order_id=order, reserved=0, seen_at=envelope.timestamp)

@@ -5,9 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from chassis.database import Database
+from chassis.database import Database, Session
 from chassis.problems import Problem
 from payments.store.event_store import ConflictError
 
@@ -16,7 +14,7 @@ _MOST_CONFLICTS: Final = 50
 T = TypeVar("T")
 
 
-async def decide(database: Database, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
+async def decide(database: Database, write: Callable[[Session], Awaitable[T]]) -> T:
     """What ``write`` gives, from a transaction in which nobody else came in between.
 
     Raises a ``Problem`` when that can't be had.

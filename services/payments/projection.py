@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Database, insert_into
+from chassis.database import Database, Session, insert_into
 from payments.domain import account as accounts
 from payments.domain.account import Account
 from payments.store import event_store
@@ -24,7 +23,7 @@ from payments.store.tables import balances, events, projected, streams
 AT_ONCE: Final = 200
 
 
-async def catch_up(session: AsyncSession) -> int:
+async def catch_up(session: Session) -> int:
     """Take in what has happened to some of the accounts that have grown; how many.
 
     Writers never wait for it: it locks its own rows, not the streams' heads. Nor does another process that does the
@@ -40,7 +39,7 @@ async def catch_up(session: AsyncSession) -> int:
     found = (await session.scalars(grown)).all()
     if not found:
         return 0
-    new = insert_into(projected, session.get_bind().dialect.name)
+    new = insert_into(projected, session.dialect.name)
     await session.execute(new.on_conflict_do_nothing(), [{"stream": name, "version": 0} for name in found])
     ours = (
         select(projected.c.stream, projected.c.version)
@@ -55,7 +54,7 @@ async def catch_up(session: AsyncSession) -> int:
     return len(known)
 
 
-async def rebuild(session: AsyncSession) -> int:
+async def rebuild(session: Session) -> int:
     """Throw it away and make it anew from the first event on; how many accounts there are."""
     await session.execute(delete(balances))
     await session.execute(delete(projected))
@@ -65,7 +64,7 @@ async def rebuild(session: AsyncSession) -> int:
     return count
 
 
-async def _take_in(session: AsyncSession, known: Mapping[str, int]) -> None:
+async def _take_in(session: Session, known: Mapping[str, int]) -> None:
     """Bring accounts, given as streams with the versions that are known of them, up to date."""
     names = {stream.removeprefix(accounts.PREFIX): stream for stream in known}
     here = balances.c.account.in_(names)
@@ -90,11 +89,10 @@ async def _take_in(session: AsyncSession, known: Mapping[str, int]) -> None:
     if rows:
         await session.execute(insert(balances), rows)
     reached = update(projected).where(projected.c.stream == bindparam("name")).values(version=bindparam("reached"))
-    connection = await session.connection()
-    await connection.execute(reached, [{"name": accounts.stream_of(one.name), "reached": one.version} for one in grown])
+    await session.execute(reached, [{"name": accounts.stream_of(one.name), "reached": one.version} for one in grown])
 
 
-async def owing(session: AsyncSession, *, limit: int) -> list[tuple[str, int, str]]:
+async def owing(session: Session, *, limit: int) -> list[tuple[str, int, str]]:
     """Who owes most, as far as the projection has come: account, minor units, currency."""
     query = (
         select(balances.c.account, balances.c.balance, balances.c.currency)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from chassis.database import Database
+from chassis.database import Database, Session
 from payments.bank.client import Ambassador
 from payments.bank.messages import Ask
 from payments.domain import charge as charges
@@ -52,7 +50,7 @@ def _differences(settled: dict[str, Charge], known: dict[str, Charge], booked: d
     return sorted(found, key=lambda one: one.reference)
 
 
-async def _charges(session: AsyncSession) -> dict[str, Charge]:
+async def _charges(session: Session) -> dict[str, Charge]:
     """All charges that were ever intended, by their reference."""
     found: dict[str, Charge] = {}
     async for one in event_store.scan(session, charges.PREFIX):

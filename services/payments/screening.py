@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.database import Session
 from payments.domain.money import Money
 from payments.fraud.judging import Facts, refusal
 from payments.fraud.reading import read
@@ -35,7 +35,7 @@ class Screening:
         self._clock = clock
         self._compiled = RuleSet(0, "", ())
 
-    async def refusal(self, session: AsyncSession, *, customer: str, money: Money, method: str) -> str | None:
+    async def refusal(self, session: Session, *, customer: str, money: Money, method: str) -> str | None:
         """Why a charge is refused, or None."""
         in_force = await self.in_force(session)
         if not in_force.rules:
@@ -53,7 +53,7 @@ class Screening:
         )
         return refusal(in_force.rules, facts)
 
-    async def in_force(self, session: AsyncSession) -> RuleSet:
+    async def in_force(self, session: Session) -> RuleSet:
         """The newest rules."""
         newest = await session.scalar(select(func.max(fraud_rules.c.version))) or 0
         if newest != self._compiled.version:
@@ -61,7 +61,7 @@ class Screening:
             self._compiled = RuleSet(newest, source, read(source))
         return self._compiled
 
-    async def load(self, session: AsyncSession, source: str) -> RuleSet:
+    async def load(self, session: Session, source: str) -> RuleSet:
         """Put rules in force. Raises ``RuleError``, and ``IntegrityError`` when somebody else does so right now."""
         rules = read(source)
         version = (await self.in_force(session)).version + 1

@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from chassis.database import Session
 from chassis.events import Envelope, event
 from chassis.ids import new_id
 from chassis.outbox import Outbox
@@ -38,40 +37,40 @@ class Office:
         self.now = now
 
     async def learn(
-        self, session: AsyncSession, order_id: str, change: Change, *, cause: Envelope | None = None
+        self, session: Session, order_id: str, change: Change, *, cause: Envelope | None = None
     ) -> Shipment:
         """Something is heard about an order, which may be the first of it."""
         now = self.now()
         record = await store.open_record(session, Shipment(new_id(), order_id), now=now)
         return await self._change(session, replace(record, cause=record.cause or cause), change(record.shipment))
 
-    async def book(self, session: AsyncSession, order_id: str, booking: Booking, *, doubtful: bool) -> Shipment:
+    async def book(self, session: Session, order_id: str, booking: Booking, *, doubtful: bool) -> Shipment:
         """A carrier took it. ``doubtful``: others may have, too."""
         record = await self._locked(session, order_id)
         after = record.shipment.booked(booking.carrier, booking.tracking_code)
         doubtful = doubtful or record.shipment.tries > 1
         return await self._change(session, record, after, look_at=booking.look_at, withdraw=doubtful)
 
-    async def give_up(self, session: AsyncSession, order_id: str, reason: str) -> Shipment:
+    async def give_up(self, session: Session, order_id: str, reason: str) -> Shipment:
         """No carrier took it, and nobody tries any more."""
         record = await self._locked(session, order_id)
         return await self._change(session, record, record.shipment.failed(reason))
 
-    async def put_off(self, session: AsyncSession, order_id: str, until: datetime) -> None:
+    async def put_off(self, session: Session, order_id: str, until: datetime) -> None:
         """Try again later."""
         record = await self._locked(session, order_id)
         if record.shipment.status is Status.REQUESTED:
             await store.save(session, record.shipment, now=self.now(), due_at=until)
 
     async def follow(
-        self, session: AsyncSession, order_id: str, changes: Iterable[Change], *, look_at: datetime | None
+        self, session: Session, order_id: str, changes: Iterable[Change], *, look_at: datetime | None
     ) -> None:
         """The carrier has news: one change after another, each of which is told."""
         for change in changes:
             record = await self._locked(session, order_id)
             await self._change(session, record, change(record.shipment), look_at=look_at)
 
-    async def _locked(self, session: AsyncSession, order_id: str) -> Record:
+    async def _locked(self, session: Session, order_id: str) -> Record:
         found = await store.lock_record(session, order_id)
         if found is None:
             raise LookupError(f"there is no shipment of the order {order_id}")
@@ -79,7 +78,7 @@ class Office:
 
     async def _change(
         self,
-        session: AsyncSession,
+        session: Session,
         record: Record,
         after: Shipment,
         *,
@@ -100,7 +99,7 @@ class Office:
             await self._tell(session, after, record.cause)
         return after
 
-    async def _tell(self, session: AsyncSession, shipment: Shipment, cause: Envelope | None) -> None:
+    async def _tell(self, session: Session, shipment: Shipment, cause: Envelope | None) -> None:
         event_type = _TOLD.get(shipment.status)
         if event_type is not None:
             told = event(event_type, _payload(shipment), cause=cause)

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, case, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import insert_if_absent
+from chassis.database import Session, insert_if_absent
 from chassis.events import Envelope
 from shipping.domain.shipment import Address, Parcel, Shipment, Status
 from shipping.tables import shipments, steps, withdrawals
@@ -24,7 +23,7 @@ class Record:
     due_at: datetime | None = None
 
 
-async def open_record(session: AsyncSession, fresh: Shipment, *, now: datetime) -> Record:
+async def open_record(session: Session, fresh: Shipment, *, now: datetime) -> Record:
     """Lock the shipment of an order; where there is none, ``fresh`` becomes it."""
     if await insert_if_absent(session, shipments, **_values(fresh), updated_at=now):
         return Record(fresh)
@@ -32,7 +31,7 @@ async def open_record(session: AsyncSession, fresh: Shipment, *, now: datetime) 
     return found or Record(fresh)
 
 
-async def lock_record(session: AsyncSession, order_id: str) -> Record | None:
+async def lock_record(session: Session, order_id: str) -> Record | None:
     """Lock the shipment of an order, if there is one."""
     query = select(shipments).where(shipments.c.order_id == order_id).with_for_update()
     row = (await session.execute(query)).one_or_none()
@@ -40,7 +39,7 @@ async def lock_record(session: AsyncSession, order_id: str) -> Record | None:
 
 
 async def read_shipment(
-    session: AsyncSession, *, order_id: str | None = None, tracking_code: str | None = None
+    session: Session, *, order_id: str | None = None, tracking_code: str | None = None
 ) -> Shipment | None:
     """A shipment to look at, by its order or by its tracking code."""
     query = select(shipments)
@@ -52,14 +51,14 @@ async def read_shipment(
     return None if row is None else _record(row).shipment
 
 
-async def read_steps(session: AsyncSession, order_id: str) -> list[tuple[Status, datetime]]:
+async def read_steps(session: Session, order_id: str) -> list[tuple[Status, datetime]]:
     """When a shipment came to be what it was, the first step first."""
     query = select(steps.c.status, steps.c.at).where(steps.c.order_id == order_id).order_by(steps.c.at)
     return [(Status(status), at) for status, at in await session.execute(query)]
 
 
 async def save(
-    session: AsyncSession,
+    session: Session,
     shipment: Shipment,
     *,
     now: datetime,
@@ -75,7 +74,7 @@ async def save(
 
 
 async def claim(
-    session: AsyncSession, statuses: Sequence[Status], *, now: datetime, lease: timedelta, limit: int
+    session: Session, statuses: Sequence[Status], *, now: datetime, lease: timedelta, limit: int
 ) -> list[Record]:
     """Take on shipments that are due, for the time of a lease; then they are due again, if nobody saved them.
 
@@ -98,7 +97,7 @@ async def claim(
     return [_record(row) for row in await session.execute(taken)]
 
 
-async def prolong(session: AsyncSession, order_ids: Iterable[str], *, now: datetime, lease: timedelta) -> None:
+async def prolong(session: Session, order_ids: Iterable[str], *, now: datetime, lease: timedelta) -> None:
     """Stay with shipments whose carrier takes its time."""
     ours = shipments.c.order_id.in_(list(order_ids))
     await session.execute(
@@ -106,7 +105,7 @@ async def prolong(session: AsyncSession, order_ids: Iterable[str], *, now: datet
     )
 
 
-async def withdraw_from(session: AsyncSession, shipment: Shipment, carriers: Iterable[str], *, now: datetime) -> None:
+async def withdraw_from(session: Session, shipment: Shipment, carriers: Iterable[str], *, now: datetime) -> None:
     """Have carriers told that nobody wants their booking."""
     for carrier in carriers:
         values = {"order_id": shipment.order_id, "carrier": carrier, "reference": shipment.id}
@@ -123,7 +122,7 @@ class Withdrawal:
     tries: int
 
 
-async def claim_withdrawals(session: AsyncSession, *, now: datetime, lease: timedelta, limit: int) -> list[Withdrawal]:
+async def claim_withdrawals(session: Session, *, now: datetime, lease: timedelta, limit: int) -> list[Withdrawal]:
     """Take on withdrawals that are due, for the time of a lease."""
     due = (
         select(withdrawals.c.order_id, withdrawals.c.carrier)
@@ -142,7 +141,7 @@ async def claim_withdrawals(session: AsyncSession, *, now: datetime, lease: time
     return [Withdrawal(row.order_id, row.carrier, row.reference, row.tries) for row in rows]
 
 
-async def settle_withdrawal(session: AsyncSession, one: Withdrawal, *, due_at: datetime | None) -> None:
+async def settle_withdrawal(session: Session, one: Withdrawal, *, due_at: datetime | None) -> None:
     """A carrier has let go, or is to be asked again at a time."""
     ours = (withdrawals.c.order_id == one.order_id, withdrawals.c.carrier == one.carrier)
     await session.execute(update(withdrawals).where(*ours).values(due_at=due_at))

@@ -391,9 +391,8 @@ async def test_migrations_make_the_tables_that_the_code_knows(data: DataServices
     database = Database(data.database_url("inventory"))
     try:
         async with database.transaction() as session:
-            connection = await session.connection()
             known = (tables.META, outbox.TABLES, inbox.TABLES, idempotency.TABLES)
-            found = await connection.run_sync(lambda sync: differences(sync, *known))
+            found = await session.run_sync(lambda sync: differences(sync, *known))
     finally:
         await database.close()
     assert found == []

@@ -1,23 +1,19 @@
 """What is told to whom, kept in the database. What each event asks for is built once: building takes longest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Executable, Row, bindparam, select, update
 
-from chassis.database import insert_if_absent
+from chassis.database import Session, insert_if_absent, insert_into
 from chassis.ids import new_id
 from notifications.adapters.tables import JOURNEYS, NOTIFICATIONS, PREFERENCES
 from notifications.ports import Medium, Wording
 
-_JOURNEY: Final = (
-    select(JOURNEYS.c.stage, JOURNEYS.c.carrier, JOURNEYS.c.tracking_code)
-    .where(JOURNEYS.c.order_id == bindparam("wanted"))
-    .with_for_update()
-)
+_CHANGE_JOURNEY: Final = update(JOURNEYS).where(JOURNEYS.c.order_id == bindparam("wanted"))
 _ADDRESSES: Final = select(PREFERENCES.c.addresses).where(PREFERENCES.c.customer == bindparam("wanted"))
 _WAITING: Final = (
     select(NOTIFICATIONS)
@@ -25,6 +21,10 @@ _WAITING: Final = (
     .order_by(NOTIFICATIONS.c.id)
 )
 _SENT: Final = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == bindparam("wanted"))
+
+
+NOWHERE: Final = -1
+"""The stage of an order of which nothing is known yet."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,27 @@ class Journey:
     tracking_code: str | None
 
 
-async def journey(session: AsyncSession, order_id: str) -> Journey:
+async def journey(session: Session, order_id: str) -> Journey:
     """What is known of an order, which nobody else changes until this transaction ends."""
-    await insert_if_absent(session, JOURNEYS, order_id=order_id, stage=-1)
-    return Journey(*(await session.execute(_JOURNEY, {"wanted": order_id})).one())
+    found = await session.execute(_journey(session.dialect.name), {"order_id": order_id, "stage": NOWHERE})
+    return Journey(*found.one())
 
 
-async def change_journey(session: AsyncSession, order_id: str, **values: Any) -> None:  # noqa: ANN401 - any column
+@cache
+def _journey(dialect: str) -> Executable:
+    """Finds a row, or makes one, and locks it: an update that changes nothing does so in one statement."""
+    new = insert_into(JOURNEYS, dialect)
+    return new.on_conflict_do_update(index_elements=["order_id"], set_={"stage": JOURNEYS.c.stage}).returning(
+        JOURNEYS.c.stage, JOURNEYS.c.carrier, JOURNEYS.c.tracking_code
+    )
+
+
+async def change_journey(session: Session, order_id: str, **values: Any) -> None:  # noqa: ANN401 - any column
     """Keep something newer about an order."""
-    await session.execute(update(JOURNEYS).where(JOURNEYS.c.order_id == order_id).values(**values))
+    await session.execute(_CHANGE_JOURNEY, {"wanted": order_id, **values})
 
 
-async def addresses(session: AsyncSession, customer: str) -> dict[Medium, str]:
+async def addresses(session: Session, customer: str) -> dict[Medium, str]:
     """Where a customer wants to be told: by mail, where nothing else was said."""
     said = await session.scalar(_ADDRESSES, {"wanted": customer})
     if said is None:
@@ -66,19 +75,20 @@ async def addresses(session: AsyncSession, customer: str) -> dict[Medium, str]:
     return dict(said)
 
 
-async def prefer(session: AsyncSession, customer: str, wanted: Mapping[Medium, str]) -> None:
+async def prefer(session: Session, customer: str, wanted: Mapping[Medium, str]) -> None:
     """Keep where a customer wants to be told."""
     values = {"addresses": dict(wanted)}
     if not await insert_if_absent(session, PREFERENCES, customer=customer, **values):
         await session.execute(update(PREFERENCES).where(PREFERENCES.c.customer == customer).values(**values))
 
 
-async def plan(session: AsyncSession, news: News, wording: Wording, medium: Medium, *, status: str) -> None:
-    """Note that something is to be told by a medium."""
+async def plan(session: Session, news: News, wording: Wording, medium: Medium, *, status: str) -> str:
+    """Note that something is to be told by a medium, and give the id under which it is."""
+    identity = new_id()
     await insert_if_absent(
         session,
         NOTIFICATIONS,
-        id=new_id(),
+        id=identity,
         event_id=news.event_id,
         correlation_id=news.correlation_id,
         order_id=news.order_id,
@@ -91,22 +101,30 @@ async def plan(session: AsyncSession, news: News, wording: Wording, medium: Medi
         status=status,
         created_at=datetime.now(UTC),
     )
+    return identity
 
 
-async def waiting(session: AsyncSession, event_id: str) -> Sequence[Row[Any]]:
+async def waiting(session: Session, event_id: str) -> Sequence[Row[Any]]:
     """What an event has given to tell and that isn't told yet."""
     return (await session.execute(_WAITING, {"wanted": event_id})).all()
 
 
-async def sent(session: AsyncSession, identity: str, address: str) -> None:
-    """Note that it was told."""
-    values = {"status": "sent", "address": address, "sent_at": datetime.now(UTC)}
-    await session.execute(_SENT, {"wanted": identity, **values})
+@dataclass(frozen=True, order=True)
+class Sent:
+    """That something was told."""
+
+    id: str
+    address: str
+    at: datetime
 
 
-async def listed(
-    session: AsyncSession, *, customer: str | None, order_id: str | None, limit: int
-) -> Sequence[Row[Any]]:
+async def note_sent(session: Session, letters: Iterable[Sent]) -> None:
+    """Note what was told. In one order everywhere, lest two who note the same wait for each other."""
+    rows = [{"wanted": one.id, "status": "sent", "address": one.address, "sent_at": one.at} for one in sorted(letters)]
+    await session.execute(_SENT, rows)
+
+
+async def listed(session: Session, *, customer: str | None, order_id: str | None, limit: int) -> Sequence[Row[Any]]:
     """Notifications, the latest first."""
     query = select(NOTIFICATIONS).order_by(NOTIFICATIONS.c.id.desc()).limit(limit)
     if customer is not None:
@@ -116,6 +134,6 @@ async def listed(
     return (await session.execute(query)).all()
 
 
-async def of_event(session: AsyncSession, event_id: str) -> Sequence[Row[Any]]:
+async def of_event(session: Session, event_id: str) -> Sequence[Row[Any]]:
     """What an event has given to tell."""
     return (await session.execute(select(NOTIFICATIONS).where(NOTIFICATIONS.c.event_id == event_id))).all()

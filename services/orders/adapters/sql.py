@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import RowMapping, Select, Table, bindparam, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import Database, insert_if_absent
+from chassis.database import Database, Session, insert_if_absent
 from chassis.idempotency import Answer as KeptAnswer
 from chassis.idempotency import IdempotencyKeys, KeyReused
 from chassis.inbox import INBOX, Inbox
@@ -45,7 +44,7 @@ _SWAP: Final = {
 class _Unit:
     """One transaction."""
 
-    def __init__(self, session: AsyncSession, outbox: Outbox, clock: Callable[[], datetime]) -> None:
+    def __init__(self, session: Session, outbox: Outbox, clock: Callable[[], datetime]) -> None:
         self._session = session
         self._outbox = outbox
         self._keys = IdempotencyKeys()

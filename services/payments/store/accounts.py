@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import insert_if_absent
+from chassis.database import Session, insert_if_absent
 from payments.domain import account as accounts
 from payments.domain import charge as charges
 from payments.domain.account import Account
@@ -24,7 +23,7 @@ SNAPSHOT_EVERY: Final = 100
 """Events after which reading a stream from its start isn't worth it any more."""
 
 
-async def account(session: AsyncSession, name: str, *, at: datetime | None = None) -> Account:
+async def account(session: Session, name: str, *, at: datetime | None = None) -> Account:
     """An account now, or as it was at a time."""
     stream = accounts.stream_of(name)
     query = (
@@ -41,13 +40,13 @@ async def account(session: AsyncSession, name: str, *, at: datetime | None = Non
     return known.after(recorded.event for recorded in tail)
 
 
-async def charge(session: AsyncSession, order: str) -> Charge:
+async def charge(session: Session, order: str) -> Charge:
     """The charge for an order, which has status ``none`` where there is none."""
     told = await event_store.load(session, charges.stream_of(order))
     return Charge(order).after(recorded.event for recorded in told)
 
 
-async def sales_since(session: AsyncSession, customer: str, *, now: datetime) -> tuple[int, int, bool]:
+async def sales_since(session: Session, customer: str, *, now: datetime) -> tuple[int, int, bool]:
     """How many charges of a customer were accepted within an hour, within a day, and whether there was none ever."""
     stream = accounts.stream_of(customer_account(customer))
     day = await event_store.load(session, stream, since=now - timedelta(days=1))
@@ -57,7 +56,7 @@ async def sales_since(session: AsyncSession, customer: str, *, now: datetime) ->
     return sum(at >= now - timedelta(hours=1) for at in sales), len(sales), not begun
 
 
-async def take_snapshots(session: AsyncSession, *, limit: int = 50) -> int:
+async def take_snapshots(session: Session, *, limit: int = 50) -> int:
     """Snapshots of accounts that have grown long since their last one; how many were taken."""
     last = select(snapshots.c.stream, func.max(snapshots.c.version).label("version"))
     last_by_stream = last.where(snapshots.c.schema == accounts.STATE_SCHEMA).group_by(snapshots.c.stream).subquery()
@@ -76,7 +75,7 @@ async def take_snapshots(session: AsyncSession, *, limit: int = 50) -> int:
     return len(found)
 
 
-async def _take_snapshot(session: AsyncSession, name: str) -> None:
+async def _take_snapshot(session: Session, name: str) -> None:
     now = await account(session, name)
     stream = accounts.stream_of(name)
     recorded = await event_store.load(session, stream, after=now.version - 1)
@@ -91,7 +90,7 @@ async def _take_snapshot(session: AsyncSession, name: str) -> None:
     )
 
 
-async def audit(session: AsyncSession) -> Mapping[str, Account]:
+async def audit(session: Session) -> Mapping[str, Account]:
     """Every account, added up from its first event, without any snapshot."""
     found: dict[str, Account] = {}
     async for one in event_store.scan(session, accounts.PREFIX):

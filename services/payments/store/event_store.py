@@ -14,9 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, case, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.database import insert_into
+from chassis.database import Session, insert_into
 from payments.domain.events import Event, read
 from payments.store.tables import events, streams
 
@@ -44,14 +43,14 @@ class Recorded:
     recorded_at: datetime
 
 
-async def begin(session: AsyncSession, stream: str, happened: Sequence[Event], *, at: datetime) -> None:
+async def begin(session: Session, stream: str, happened: Sequence[Event], *, at: datetime) -> None:
     """Begin a stream with its first events. Raises ``ConflictError`` where somebody has begun it."""
     if not await _begin(session, [stream], version=len(happened), at=at):
         raise ConflictError(f"{stream} has been begun")
     await session.execute(insert(events), _rows(Append(stream, happened), 0, at))
 
 
-async def lock(session: AsyncSession, names: Iterable[str], *, at: datetime) -> dict[str, int]:
+async def lock(session: Session, names: Iterable[str], *, at: datetime) -> dict[str, int]:
     """The versions of streams, which are ours until the transaction ends. A stream that isn't there begins empty."""
     ordered = sorted(names)
     heads = await _lock(session, ordered)
@@ -61,7 +60,7 @@ async def lock(session: AsyncSession, names: Iterable[str], *, at: datetime) -> 
     return heads
 
 
-async def append(session: AsyncSession, *appends: Append, at: datetime) -> datetime:
+async def append(session: Session, *appends: Append, at: datetime) -> datetime:
     """Add events to streams, all or nothing, and give the time under which they are recorded.
 
     That is ``at``, or the time of the last event of one of the streams where that is later. A stream that isn't there
@@ -81,22 +80,22 @@ async def append(session: AsyncSession, *appends: Append, at: datetime) -> datet
     return at
 
 
-async def _begin(session: AsyncSession, names: Sequence[str], *, version: int, at: datetime) -> Collection[str]:
+async def _begin(session: Session, names: Sequence[str], *, version: int, at: datetime) -> Collection[str]:
     """Those of the streams that weren't there: they are now, and ours."""
-    new = insert_into(streams, session.get_bind().dialect.name)
+    new = insert_into(streams, session.dialect.name)
     rows = [{"id": name, "version": version, "recorded_at": at} for name in names]
     begun = await session.scalars(new.values(rows).on_conflict_do_nothing().returning(streams.c.id))
     return begun.all()
 
 
-async def _lock(session: AsyncSession, names: Sequence[str]) -> dict[str, int]:
+async def _lock(session: Session, names: Sequence[str]) -> dict[str, int]:
     if not names:
         return {}
     query = select(streams).where(streams.c.id.in_(names)).order_by(streams.c.id).with_for_update()
     return {row["id"]: row["version"] for row in (await session.execute(query)).mappings()}
 
 
-async def _grow(session: AsyncSession, growth: Mapping[str, int], at: datetime) -> dict[str, tuple[int, datetime]]:
+async def _grow(session: Session, growth: Mapping[str, int], at: datetime) -> dict[str, tuple[int, datetime]]:
     """Make streams longer by so many events: their versions then, and their one time. Nothing unless all are there."""
     names = sorted(growth)
     head = select(streams.c.id, streams.c.recorded_at).where(streams.c.id.in_(names))
@@ -116,7 +115,7 @@ async def _grow(session: AsyncSession, growth: Mapping[str, int], at: datetime) 
 
 
 async def load(
-    session: AsyncSession, stream: str, *, after: int = 0, until: datetime | None = None, since: datetime | None = None
+    session: Session, stream: str, *, after: int = 0, until: datetime | None = None, since: datetime | None = None
 ) -> list[Recorded]:
     """Events of a stream behind a version, those recorded up to ``until`` and from ``since`` on, in their order."""
     query = select(events).where(events.c.stream == stream, events.c.version > after).order_by(events.c.version)
@@ -127,12 +126,12 @@ async def load(
     return await chosen(session, query)
 
 
-async def chosen(session: AsyncSession, query: Select[Any]) -> list[Recorded]:
+async def chosen(session: Session, query: Select[Any]) -> list[Recorded]:
     """Events that a query of their table finds."""
     return [_recorded(row) for row in (await session.execute(query)).mappings()]
 
 
-async def scan(session: AsyncSession, prefix: str) -> AsyncIterator[Recorded]:
+async def scan(session: Session, prefix: str) -> AsyncIterator[Recorded]:
     """Every event of the streams whose names begin so, stream by stream. Takes its time and little memory."""
     chosen = select(events).where(events.c.stream.startswith(prefix, autoescape=True))
     found = await session.stream(chosen.order_by(events.c.stream, events.c.version))

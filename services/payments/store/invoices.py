@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import RowMapping, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.database import Session
 from payments.domain.money import Money
 from payments.origin import Origin
 from payments.store.tables import invoices
@@ -35,7 +35,7 @@ class Invoice:
     due_at: datetime
 
 
-async def issue(session: AsyncSession, invoice: Invoice, origin: Origin) -> None:
+async def issue(session: Session, invoice: Invoice, origin: Origin) -> None:
     """Keep a new invoice."""
     row = {
         "id": invoice.id,
@@ -51,19 +51,19 @@ async def issue(session: AsyncSession, invoice: Invoice, origin: Origin) -> None
     await session.execute(insert(invoices).values(row))
 
 
-async def change_status(session: AsyncSession, order: str, status: str) -> None:
+async def change_status(session: Session, order: str, status: str) -> None:
     """Where the demand for an order stands now."""
     await session.execute(update(invoices).where(invoices.c.order_id == order).values(status=status))
 
 
-async def find(session: AsyncSession, *, limit: int, **wanted: str | None) -> Sequence[Invoice]:
+async def find(session: Session, *, limit: int, **wanted: str | None) -> Sequence[Invoice]:
     """Invoices whose columns have the values that are wanted, the latest first."""
     given = {name: value for name, value in wanted.items() if value is not None}
     query = select(invoices).filter_by(**given).order_by(invoices.c.issued_at.desc(), invoices.c.id).limit(limit)
     return [_invoice(row) for row in (await session.execute(query)).mappings()]
 
 
-async def become_overdue(session: AsyncSession, *, now: datetime, limit: int = 100) -> list[tuple[Invoice, Origin]]:
+async def become_overdue(session: Session, *, now: datetime, limit: int = 100) -> list[tuple[Invoice, Origin]]:
     """Open invoices whose day has passed are overdue from now on, each once."""
     due = (
         select(invoices)
