@@ -120,7 +120,12 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
     elif allowed > ledger.weight or allowed == 100:
         finding = "Better"
     slos = {o.name: _figures(ledger, o, alphas[o.name], passing) for o in tested}
-    reason = _reason(ledger, decisive, slos[decisive.name], finding, hindrance)
+    figures = Figures(slos[decisive.name], decisive.bad, decisive.limit, analysis.confidence)
+    if harmful:
+        beyond = None if noisy else _beyond(ledger, harmful, figures.seen, alphas[harmful.name])
+        reason = sentences.worse(figures, beyond=beyond) + _one_witness(ledger)
+    else:
+        reason = _wait(figures, hindrance)
     evidence = Evidence(
         since=ledger.since,
         at=stamp(now),
@@ -181,12 +186,16 @@ def _hindrance(ledger: Ledger, *, noisy: bool) -> tuple[Finding, str] | None:
     return next(((finding, why) for holds, finding, why in hindrances if holds), None)
 
 
-def _reason(ledger: Ledger, objective: Objective, seen: SloEvidence, finding: Finding, hindrance: str) -> str:
-    analysis = ledger.case.analysis
-    figures = Figures(seen, objective.bad, objective.limit, analysis.confidence)
-    if finding == "Worse":
-        return sentences.worse(figures, tolerated=analysis.tolerate_percent_points) + _one_witness(ledger)
-    if not seen.canary.total:
+def _beyond(ledger: Ledger, objective: Objective, told: SloEvidence, alpha: float) -> float | None:
+    """Points by which the comparison proves it to be worse; None where it proves nothing, so that the limit did."""
+    if not stats.beyond_margin(objective.plan, ledger.seen[objective.name].state, alpha):
+        return None
+    return max(told.lower, ledger.case.analysis.tolerate_percent_points)
+
+
+def _wait(figures: Figures, hindrance: str) -> str:
+    """What is known, and what hinders."""
+    if hindrance and not figures.seen.canary.total:
         return hindrance
     return "; ".join(part for part in (sentences.bounded(figures), hindrance) if part)
 

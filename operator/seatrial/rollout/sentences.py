@@ -15,11 +15,10 @@ class Figures:
     confidence: float
 
 
-def worse(figures: Figures, *, tolerated: float) -> str:
-    """Why it must go, as what was compared says it, or else the limit."""
-    lower = figures.seen.lower
-    if lower > tolerated and figures.seen.stable.total:
-        why = f"worse by at least {so_many_points(lower)} at {_sure(figures)}"
+def worse(figures: Figures, *, beyond: float | None) -> str:
+    """Why it must go. `beyond` are the points by which it is proved to be worse; None where the limit alone tells."""
+    if beyond is not None:
+        why = f"worse by at least {so_many_points(beyond)} at {_sure(figures)}"
     else:
         why = f"more than the {number(figures.limit or 0.0)} % allowed at {_sure(figures)}"
     return f"{counts(figures)}, {why}"

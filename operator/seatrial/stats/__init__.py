@@ -40,7 +40,7 @@ by betting (2024); Berger, Multiparameter hypothesis testing and acceptance samp
 """
 
 from seatrial.stats.checkpoint import dump, load
-from seatrial.stats.judge import above_limit, allows, evidence, largest_weight, lower, upper, worse
+from seatrial.stats.judge import above_limit, allows, beyond_margin, evidence, largest_weight, lower, upper, worse
 from seatrial.stats.placebo import Placebo
 from seatrial.stats.plan import Plan, Tuning
 from seatrial.stats.spending import share
@@ -55,6 +55,7 @@ __all__ = [
     "above_limit",
     "allows",
     "begin",
+    "beyond_margin",
     "dump",
     "evidence",
     "largest_weight",

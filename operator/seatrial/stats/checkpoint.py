@@ -15,7 +15,7 @@ from seatrial.stats.bets import Array
 from seatrial.stats.plan import Plan
 from seatrial.stats.state import State, begin
 
-VERSION = 1
+VERSION = 2
 STEP = 512.0
 COUNTS = 4 * 13
 """Bytes of the counts."""

@@ -28,6 +28,11 @@ def above_limit(state: State, alpha: float) -> Truth:
     return np.asarray(state.limit_wealth[..., 0] - np.log(2) >= -np.log(alpha))
 
 
+def beyond_margin(plan: Plan, state: State, alpha: float) -> Truth:
+    """Whether the comparison alone, shows it to be worse by more than the margin."""
+    return np.asarray(state.peak[..., plan.margin] >= -np.log(alpha))
+
+
 def lower(plan: Plan, state: State, alpha: float) -> Array:
     """Bound that canary minus stable is above, at every moment at once with probability 1 - alpha."""
     rejected = state.peak[..., : len(plan.lower)] >= -np.log(alpha)

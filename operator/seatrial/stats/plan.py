@@ -80,7 +80,7 @@ class Plan:
         """All bets on the difference: those of `lower`, then those of `upper`."""
         t = self.tuning
         return Comparisons.of(
-            [(float(d), WORSE, t.worse_leak, self._gaps(float(d))) for d in self.lower]
+            [(float(d), WORSE, t.worse_leak, self._gaps(float(d)) + self._beyond(float(d))) for d in self.lower]
             + [(float(d), BETTER, t.better_leak, self._gaps(-float(d))) for d in self.upper]
         )
 
@@ -89,6 +89,10 @@ class Plan:
         if against < 0:
             return [Gap(-against * fraction, part) for fraction, part in self.tuning.better]
         return [Gap(points / 100, part) for points, part in self.tuning.worse]
+
+    def _beyond(self, against: float) -> list[Gap]:
+        """What a bound below equality needs beside equality, so that one who is much worse passes it at once."""
+        return self._gaps(0.0) if against < 0 else []
 
     @cached_property
     def least(self) -> float:

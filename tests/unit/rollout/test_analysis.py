@@ -57,6 +57,24 @@ def test_the_sentence_has_the_numbers_of_both_sides() -> None:
     assert found.reason.endswith(" at 95 %")
 
 
+def test_what_only_the_comparison_shows_is_not_said_of_the_limit() -> None:
+    """The limit is ignored where stable is above it, too, and attempts have none."""
+    both_ill = verdict([a_look(good(10, failed=3), good(90, failed=5))] * 12)
+    assert both_ill.finding == "Worse"
+    assert "worse by at least" in both_ill.reason
+    hidden = Tally(requests=50, failed=0, attempts=56, failed_attempts=6, timed=50, slow=0, started=50)
+    behind = verdict([a_look(hidden, good(50))] * 6, a_case(toleratePercentPoints=5))
+    assert behind.finding == "Worse"
+    assert "failed at a try" in behind.reason
+    assert "worse by at least 5" in behind.reason
+
+
+def test_what_only_the_limit_shows_is_not_said_of_the_comparison() -> None:
+    found = verdict([a_look(good(20, failed=1), Tally())] * 40)
+    assert found.finding == "Worse"
+    assert "more than the 1 % allowed at 95 %" in found.reason
+
+
 def test_a_good_revision_is_allowed_more_and_more() -> None:
     allowed = [verdict([a_look(good(5), good(45))] * seconds).allowed for seconds in (5, 30, 60, 120)]
     assert allowed[0] == 0
