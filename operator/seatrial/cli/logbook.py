@@ -145,9 +145,8 @@ def _figure(slo: SloEvidence, confidence: float) -> str:
     if not slo.canary.total:
         return f"{slo.name}: the new revision answered nothing that counts here."
     sides = [f"{side} {_share(share)}" for side, share in (("new", slo.canary), ("stable", slo.stable)) if share.total]
-    if not slo.stable.total:
-        return f"{slo.name}: {sides[0]}; the stable revision had no traffic, so the limit alone counts."
-    return f"{slo.name}: {', '.join(sides)}. {_bounds(slo, number(confidence))}"
+    alone = "" if slo.stable.total else "; the stable revision had no traffic to compare with"
+    return f"{slo.name}: {', '.join(sides)}{alone}. {_bounds(slo, number(confidence))}"
 
 
 def _share(share: Share) -> str:

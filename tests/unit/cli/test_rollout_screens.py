@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.api.revision import Evidence, Phase, Revision, SloEvidence
+from seatrial.api.revision import Evidence, Phase, Revision, Share, SloEvidence
 from seatrial.cli import looking
 from seatrial.cli.ahead import ahead, undecided
 from seatrial.cli.figures import difference
@@ -242,6 +242,14 @@ def test_a_decision_is_explained_in_sentences_with_its_numbers(
     shown = lines(seatrial("explain", "orders-4").out)
     assert shown == EXPLAINED_100.splitlines()
     assert lines(seatrial("explain", "orders").out) == shown
+
+
+def test_a_revision_that_was_tried_alone_is_explained_by_what_it_failed_itself(harbour: Any, seatrial: Run) -> None:
+    alone = SloEvidence(name="errors", canary=Share(total=600), upper=0.741)
+    attempt = voyage.shifting(4, evidence=Evidence(verdict="Better", reason="fine", slos=[alone]))
+    harbour.add(service(), STABLE, voyage.revision(4, attempt, role="Canary"))
+    shown = " ".join(seatrial("explain", "orders-4").out.split())
+    assert "no traffic to compare with. Worse by at most 0.74 points, at 95 %." in shown
 
 
 def test_an_older_attempt_is_explained_by_its_number(harbour: Any, seatrial: Run) -> None:
