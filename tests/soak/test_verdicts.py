@@ -1,8 +1,8 @@
 """Rollout after rollout that the evidence decides: equal revisions get through, bad ones never do, nobody is lost.
 
 SOAK=3 make soak sails three of each; without it thirty equal ones, the bound of which is a binomial law at the promised
-5 %, and twenty that fail. Some services sail abreast, each under a load of its own, the last one by steps that the
-evidence chooses.
+5 %, and twenty that fail. Some services sail abreast, each under a load of its own of RATE requests a second (50), the
+last one by steps that the evidence chooses.
 """
 
 import os
@@ -25,7 +25,7 @@ from support.traffic import story
 
 WORD = os.environ.get("SOAK") or ""
 CUT = int(WORD) if WORD.isdigit() else 30
-RATE = 50
+RATE = int(os.environ.get("RATE") or 50)
 STEPS = (10, 50)
 FLEET: Mapping[str, list[int]] = {"orders-a": [*STEPS], "orders-b": [*STEPS], "orders-c": []}
 BASE = "0.001"  # share of errors that stable has, too
@@ -46,7 +46,7 @@ def test_equal_revisions_are_rarely_taken_back(place: Place, capsys: pytest.Capt
     with capsys.disabled():
         print(  # noqa: T201 - figures for the record
             f"\n  {len(through)} of {runs} equal ones promoted, to 100 % in {spread([s.full for s in through])}; "
-            f"{len(lost)} of {sum(s.total for s in seen)} requests lost; refused: {refused}"
+            f"{len(lost)} of {sum(s.total for s in seen)} requests lost; refused: {refused}; {load_now()}"
         )
     assert len(refused) <= binomial_bound(runs, PROMISED, CHANCE).high, refused
     assert not lost, [story(s) for s in seen]
@@ -65,7 +65,7 @@ def test_revisions_that_fail_never_get_through(place: Place, capsys: pytest.Capt
         print(  # noqa: T201 - figures for the record
             f"\n  {runs} bad ones: first traffic {spread([c.first for c in costs if c.first is not None])}, exposure "
             f"{spread([c.lasted for c in costs if c.lasted is not None])}, harmed "
-            f"{spread([float(c.harmed) for c in costs], unit='')}"
+            f"{spread([float(c.harmed) for c in costs], unit='')}; {load_now()}"
         )
     assert {s.attempt["phase"] for s in sailings} == {"RolledBack"}
     assert all(r.revision_of(ship.service.name) != 1 for ship, s in zip(ships, seen, strict=True) for r in s.lost)
@@ -82,12 +82,17 @@ def test_no_way_to_be_bad_gets_through(place: Place, how: str, capsys: pytest.Ca
         both = Recording((*sailing.seen.requests, *aside.stop().requests))
     cost = exposure(both, "orders", 2, sailing.changed)
     with capsys.disabled():
-        told = f"| {how} | {way.ends} | {cost} | {last_word(sailing.attempt)} | load {os.getloadavg()[0]:.0f} |"
+        told = f"| {how} | {way.ends} | {cost} | {last_word(sailing.attempt)} | {load_now()} |"
         print(f"\n{told}")  # noqa: T201 - figures for the record
     assert set(service.weights()) == ({"r1", "r2"} if way.ends == "Paused" else {"r1"})
     if way.ends == "Failed":
         assert (cost.answers, cost.harmed) == (0, 0), "it was never ready, and got requests"
     assert {r.revision_of("orders") for r in both.failed} <= {2, None}, story(both)
+
+
+def load_now() -> str:
+    """What figures are read beside."""
+    return f"load {os.getloadavg()[0]:.0f}"
 
 
 @dataclass(frozen=True)
