@@ -12,6 +12,11 @@ def full(spec: MeshServiceSpec, stable_wanted: int) -> int:
     return min(max(spec.autoscaling.min, stable_wanted), spec.autoscaling.max)
 
 
+def is_asked_for(spec: MeshServiceSpec) -> bool:
+    """Whether there shall be any pods."""
+    return spec.autoscaling is not None or spec.replicas > 0
+
+
 def needed(full_replicas: int, weight: int) -> int:
     """Replicas for `weight` percent of the traffic, never less than one where the service has any.
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from seatrial.api.base import seconds
+from seatrial.rollout import capacity
 from seatrial.rollout.helm import stable_of
 from seatrial.rollout.story import Story
 from seatrial.rollout.world import Decision, World, moment
@@ -28,7 +29,8 @@ def leave(world: World, decision: Decision, story: Story) -> Decision:
             subsets.discard(number)
         gone = idle and number not in mesh.live.subsets
         scales[number] = 0 if gone else wanted
-    if decision.canary is not None and (_has_pods(world, decision.canary) or not world.service.spec.replicas):
+    without = not capacity.is_asked_for(world.service.spec)
+    if decision.canary is not None and (without or _has_pods(world, decision.canary)):
         subsets.add(decision.canary)
     known = set(story.statuses)
     subsets = {s for s in subsets if s in known or s in mesh.live.routed}

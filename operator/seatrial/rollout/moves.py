@@ -1,7 +1,7 @@
 """One move of an attempt that is under way: on, held, or back to stable. Going back never waits."""
 
 from seatrial.api.revision import Attempt, Phase
-from seatrial.rollout import steps
+from seatrial.rollout import capacity, steps
 from seatrial.rollout.helm import Helm
 from seatrial.rollout.world import Pods, moment
 
@@ -150,7 +150,7 @@ def _are_late(helm: Helm, pods: Pods) -> bool:
 
 
 def _serves(helm: Helm, pods: Pods) -> bool:
-    return pods.ready > 0 or helm.spec.replicas == 0
+    return pods.ready > 0 or not capacity.is_asked_for(helm.spec)
 
 
 def _step_to(helm: Helm, canary: int, weight: int, why: str) -> None:

@@ -7,6 +7,7 @@ from seatrial.api.conditions import Condition, Truth, merge
 from seatrial.api.meshservice import MeshServiceStatus, Weight
 from seatrial.api.names import LABEL_SERVICE
 from seatrial.api.revision import Phase, RevisionStatus
+from seatrial.rollout import capacity
 from seatrial.rollout.brief import brief
 from seatrial.rollout.world import Decision, World, stamp
 
@@ -150,7 +151,7 @@ def _bearer(world: World, decision: Decision) -> int | None:
 
 def _serving(world: World, decision: Decision) -> bool:
     bearer = _bearer(world, decision)
-    return bearer is not None and (world.pods_of(bearer).ready > 0 or world.service.spec.replicas == 0)
+    return bearer is not None and (world.pods_of(bearer).ready > 0 or not capacity.is_asked_for(world.service.spec))
 
 
 def _ready(world: World, decision: Decision) -> Condition:

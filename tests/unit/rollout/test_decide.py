@@ -65,6 +65,17 @@ def test_where_no_pods_are_asked_for_a_changed_template_is_stable_without_any(an
     assert sea.pods[2].wanted == 0
 
 
+def test_replicas_that_an_autoscaler_passes_over_excuse_no_revision_without_pods() -> None:
+    sea = Sea(a_service(replicas=0, autoscaling={"min": 2, "max": 4}, rollout={"steps": [50], "hold": "60s"})).sail()
+    sea.change("two")
+    sea.until(Phase.SHIFTING, 2)
+    sea.broken = frozenset({"two"})
+    sea.pods[2] = Pods(wanted=2, ready=0, problem="it crashed")
+    sea.sail()
+    assert sea.phase(2) is Phase.ROLLED_BACK
+    assert dict(sea.routing.weights) == {1: 100}
+
+
 def test_a_changed_template_travels_through_each_step(sea: Sea) -> None:
     sea.change("two")
     sea.sail()
