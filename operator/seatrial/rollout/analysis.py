@@ -125,7 +125,7 @@ def judge(ledger: Ledger, now: datetime) -> Verdict:
         beyond = None if noisy else _beyond(ledger, harmful, figures.seen, alphas[harmful.name])
         reason = sentences.worse(figures, beyond=beyond) + _one_witness(ledger)
     else:
-        reason = _wait(figures, hindrance)
+        reason = _wait(figures, hindrance, _passed_over(ledger, tested))
     evidence = Evidence(
         since=ledger.since,
         at=stamp(now),
@@ -193,11 +193,19 @@ def _beyond(ledger: Ledger, objective: Objective, told: SloEvidence, alpha: floa
     return max(told.lower, ledger.case.analysis.tolerate_percent_points)
 
 
-def _wait(figures: Figures, hindrance: str) -> str:
-    """What is known, and what hinders."""
-    if hindrance and not figures.seen.canary.total:
-        return hindrance
-    return "; ".join(part for part in (sentences.bounded(figures), hindrance) if part)
+def _passed_over(ledger: Ledger, tested: tuple[Objective, ...]) -> str:
+    """What isn't asked of the canary because stable doesn't keep it."""
+    for objective in tested:
+        if objective.limit is not None and stats.passes_limit_over(objective.plan, ledger.seen[objective.name].state):
+            limit = sentences.number(objective.limit)
+            return f"stable itself is above the limit of {limit} %, which is passed over"
+    return ""
+
+
+def _wait(figures: Figures, hindrance: str, passed_over: str) -> str:
+    """What is known, what hinders, and what isn't asked."""
+    known = "" if hindrance and not figures.seen.canary.total else sentences.bounded(figures)
+    return "; ".join(part for part in (known, hindrance, passed_over) if part)
 
 
 def _one_witness(ledger: Ledger) -> str:

@@ -40,7 +40,17 @@ by betting (2024); Berger, Multiparameter hypothesis testing and acceptance samp
 """
 
 from seatrial.stats.checkpoint import dump, load
-from seatrial.stats.judge import above_limit, allows, beyond_margin, evidence, largest_weight, lower, upper, worse
+from seatrial.stats.judge import (
+    above_limit,
+    allows,
+    beyond_margin,
+    evidence,
+    largest_weight,
+    lower,
+    passes_limit_over,
+    upper,
+    worse,
+)
 from seatrial.stats.placebo import Placebo
 from seatrial.stats.plan import Plan, Tuning
 from seatrial.stats.spending import share
@@ -62,6 +72,7 @@ __all__ = [
     "load",
     "lower",
     "observe",
+    "passes_limit_over",
     "share",
     "take",
     "upper",

@@ -28,6 +28,12 @@ def above_limit(state: State, alpha: float) -> Truth:
     return np.asarray(state.limit_wealth[..., 0] - np.log(2) >= -np.log(alpha))
 
 
+def passes_limit_over(plan: Plan, state: State) -> Truth:
+    """Whether stable was of late above the limit itself, so that it is asked of nobody."""
+    bad, requests = state.recent[..., 2], state.recent[..., 3]
+    return np.asarray((plan.limit is not None) & (requests >= 1) & (bad > plan.least * requests))
+
+
 def beyond_margin(plan: Plan, state: State, alpha: float) -> Truth:
     """Whether the comparison alone, shows it to be worse by more than the margin."""
     return np.asarray(state.peak[..., plan.margin] >= -np.log(alpha))

@@ -75,6 +75,14 @@ def test_what_only_the_limit_shows_is_not_said_of_the_comparison() -> None:
     assert "more than the 1 % allowed at 95 %" in found.reason
 
 
+def test_a_limit_that_stable_itself_is_above_is_said_to_be_passed_over() -> None:
+    """Else nobody knows why a revision that fails more than was allowed isn't taken back."""
+    ill = verdict([a_look(good(10), good(90, failed=5))] * 12)
+    assert ill.reason.endswith("; stable itself is above the limit of 1 %, which is passed over")
+    assert "limit" not in verdict([a_look(good(10), good(90))] * 12).reason
+    assert "limit" not in verdict([a_look(good(10), good(90, failed=5))] * 12, a_case(maxErrorPercent=100)).reason
+
+
 def test_a_good_revision_is_allowed_more_and_more() -> None:
     allowed = [verdict([a_look(good(5), good(45))] * seconds).allowed for seconds in (5, 30, 60, 120)]
     assert allowed[0] == 0
