@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seatrial.api.revision import Phase
 from seatrial.rollout.decide import decide
 from seatrial.rollout.verbs import VERBS
-from seatrial.rollout.world import Finding
+from seatrial.rollout.world import Finding, Pods, stamp
 from support.sea import Sea, a_service
 
 Move = tuple[str, object]
@@ -36,6 +36,18 @@ moves = st.one_of(
     st.tuples(st.just("verb"), st.tuples(st.integers(1, 5), st.sampled_from(VERBS))),
 )
 voyages = st.lists(st.tuples(moves, st.integers(0, 9)), max_size=20)
+
+silence = st.tuples(st.sampled_from([f for f in get_args(Finding) if f != "Better"]), st.just(0))
+moves_without_proof = st.one_of(
+    st.tuples(st.just("change"), images),
+    st.tuples(st.just("replicas"), st.integers(1, 2)),
+    st.tuples(st.just("pause"), st.booleans()),
+    st.tuples(st.just("die"), st.integers(0, 6)),
+    st.tuples(st.just("slow"), st.integers(0, 6)),
+    st.tuples(st.just("verdict"), st.one_of(st.none(), silence)),
+    st.tuples(st.just("outage"), st.integers(1, 3)),
+    st.tuples(st.just("verb"), st.tuples(st.integers(1, 5), st.sampled_from(["pause", "resume", "abort", "retry"]))),
+)
 
 
 def sail(voyage: list[tuple[Move, int]], *, calm: bool = False) -> Sea:
@@ -68,8 +80,15 @@ def carry_out(sea: Sea, move: tuple[str, object]) -> None:
         case ("verb", (int(revision), str(verb))):
             if revision in sea.revisions:
                 sea.ask(revision, verb)
+        case ("outage", int(number)) if number in sea.pods:
+            outage(sea, number)
         case _:
             happen(sea, move)
+
+
+def outage(sea: Sea, number: int) -> None:
+    """A revision's pods cease to be ready, and are again after as long as new ones take."""
+    sea.pods[number], sea.ages[number] = Pods(sea.pods[number].wanted, 0, waiting_since=stamp(sea.now)), 0
 
 
 def as_finding(name: object) -> Finding:
@@ -142,6 +161,19 @@ def test_what_has_been_proved_worse_gets_nothing_from_the_next_look_on(voyage: l
         attempt = decision.statuses[canary].attempt
     if attempt and attempt.phase is not Phase.STARTING and attempt.cause != "Rollback":
         assert canary not in decision.routing.routed
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(moves_without_proof, st.integers(0, 9)), max_size=20))
+def test_nothing_is_promoted_that_nobody_proved_or_asked_for(voyage: list[tuple[Move, int]]) -> None:
+    sea = Sea(a_service(replicas=1, rollout={"steps": [10], "hold": "1s", "analysis": {}}), ready_after=4).sail()
+    sea.sees("Wait")
+    for move, looks in voyage:
+        carry_out(sea, move)
+        for _ in range(looks):
+            sea.look()
+    promoted = {n for n, r in sea.revisions.items() if any(a.phase is Phase.SUCCEEDED for a in r.status.attempts)}
+    assert promoted <= {1}
 
 
 @settings(max_examples=100, deadline=None)
