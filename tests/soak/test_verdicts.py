@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from loadtests import ALPHA, OpenLoad, Recording, binomial_bound
+from loadtests import ALPHA, Ask, OpenLoad, Recording, binomial_bound
 from support.bad_ways import ASIDE, BAD
 from support.exposure import exposure, spread, step_split
 from support.place import PATH, Place
 from support.sailing import Sailing, sail
-from support.services import Service, last_word, phase_of
-from support.traffic import story
+from support.services import Service, attempt_of, last_word, phase_of
+from support.traffic import nothing_lost, story
+from support.waiting import eventually
 
 WORD = os.environ.get("SOAK") or ""
 CUT = int(WORD) if WORD.isdigit() else 30
@@ -88,6 +89,27 @@ def test_no_way_to_be_bad_gets_through(place: Place, how: str, capsys: pytest.Ca
     if way.ends == "Failed":
         assert (cost.answers, cost.harmed) == (0, 0), "it was never ready, and got requests"
     assert {r.revision_of("orders") for r in both.failed} <= {2, None}, story(both)
+
+
+def test_a_test_run_alone_proves_a_good_revision(place: Place) -> None:
+    rollout = {"strategy": "blueGreen", "steps": None, "analysis": {"toleratePercentPoints": 5}}
+    service = place.actor("orders", rollout=rollout)
+    service.apply()
+    service.await_stable(1)
+    preview = Ask(PATH, name="preview", headers=(("x-seatrial-preview", "orders"),))
+    with service.watched(2) as second:
+        service.apply(env={"RELEASE": "two"})
+        second.until(lambda r: phase_of(r) == "Shifting", within=60, what="marked requests may come")
+        eventually(
+            lambda: place.edge.get(PATH, x_seatrial_preview="orders").served_by[0].revision == 2,
+            within=30,
+            what="marked requests get it",
+        )
+        with place.load(rate=RATE, ask=preview) as load:
+            second.until(lambda r: phase_of(r) == "Succeeded", within=90, what="it is promoted")
+            nothing_lost(load.stop(), least=50)
+    errors = next(slo for slo in attempt_of(second.seen[-1])["evidence"]["slos"] if slo["name"] == "errors")
+    assert errors["stable"]["total"] < errors["canary"]["total"] / 5, "that was no test run alone"
 
 
 def load_now() -> str:
