@@ -107,24 +107,24 @@ class Sidecars:
             return "".join(_membership(asked, self._traffic)).encode()
         if "inbound|" in asked:
             self.looks[pod.proxy].append(self._clock())
-            lines = self._inbound(pod)
+            lines = self._inbound(pod, asked)
         else:
             lines = (line for host in _hosts(asked) for line in self._outbound(pod, host, asked))
         return "\n".join([*lines, f"envoy_server_uptime{{}} {int(self._clock() - self._began[ip])}", ""]).encode()
 
-    def _inbound(self, pod: Aboard) -> Iterator[str]:
+    def _inbound(self, pod: Aboard, asked: str) -> Iterator[str]:
         traffic = self._traffic(pod.host)
         callers = max(traffic.pods.get(pod.revision, 1), 1)
         weights = {pod.revision: traffic.weights.get(pod.revision, 0)}
         share = Traffic(traffic.rate / callers, weights, traffic.fails, traffic.pods)
         for flow in self._count(pod, "", share).values():
-            yield from _page("inbound|8080||", flow)
+            yield from _page("inbound|8080||", flow, asked)
 
     def _outbound(self, pod: Aboard, host: str, asked: str) -> Iterator[str]:
         busy = "rq_completed" in asked
         for revision, flow in self._count(pod, host, self._traffic(host)).items():
             name = f"outbound|80|r{revision}|{host};"
-            yield from _under_way(name, flow) if busy else _page(name, flow)
+            yield from _under_way(name, flow) if busy else _page(name, flow, asked)
 
     def _count(self, pod: Aboard, host: str, traffic: Traffic) -> Mapping[int, _Flow]:
         now = self._clock()
@@ -158,7 +158,7 @@ def _membership(asked: str, traffic: Callable[[str], Traffic]) -> Iterator[str]:
         yield f'envoy_cluster_membership_healthy{{cluster_name="outbound|80|r{revision}|{host};"}} {healthy}\n'
 
 
-def _page(cluster: str, flow: _Flow) -> Iterator[str]:
+def _page(cluster: str, flow: _Flow, asked: str) -> Iterator[str]:
     """As a real Envoy tells of a cluster that was used, with the filter of an operator that looks for evidence."""
     name = f'cluster_name="{cluster}"'
     yield f"envoy_cluster_upstream_cx_http2_total{{{name}}} 2"
@@ -168,6 +168,8 @@ def _page(cluster: str, flow: _Flow) -> Iterator[str]:
     yield f"envoy_cluster_upstream_rq_total{{{name}}} {flow.requests}"
     yield f"envoy_cluster_upstream_rq_active{{{name}}} 0"
     yield f"envoy_cluster_upstream_rq_pending_active{{{name}}} 0"
+    if "upstream_rq_time" not in asked:
+        return
     for bound, share in _BOUNDS:
         yield f'envoy_cluster_upstream_rq_time_bucket{{{name},le="{bound}"}} {int(flow.requests * share)}'
     yield f'envoy_cluster_upstream_rq_time_bucket{{{name},le="+Inf"}} {flow.requests}'

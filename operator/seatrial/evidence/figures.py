@@ -16,11 +16,12 @@ Key = TypeVar("Key")
 
 _NAMES = (
     r"upstream_rq_([0-9]{3}|total|active|pending_active|pending_failure_eject|pending_overflow|cancelled)",
-    r"upstream_rq_(retry|timeout|per_try_timeout|rx_reset|time)",
+    r"upstream_rq_(retry|timeout|per_try_timeout|rx_reset)",
     r"retry\.upstream_rq_[0-9]{3}",
     r"upstream_cx_(none_healthy|destroy_remote_with_active_rq|http[0-9]_total)",
     r"grpc\.[0-9]+",
 )
+_LATENCY = r"upstream_rq_time"  # two thirds of a page, so it is asked for where somebody judges by it
 _TCP_NAMES = (r"upstream_cx_(total|active|connect_fail|none_healthy|overflow|destroy_local_with_active_rq)",)
 _UPTIME = r"^server\.uptime$"
 
@@ -89,19 +90,20 @@ class Page:
     uptime: float | None
 
 
-def outbound_path(hosts: Iterable[str], *, tcp: bool = False) -> str:
+def outbound_path(hosts: Iterable[str], *, tcp: bool = False, latency: bool = True) -> str:
     """Path and query of what a caller's proxy knows of some hosts."""
-    return _path(rf"outbound\|[0-9]+\|r[0-9]+\|({'|'.join(re.escape(host) for host in hosts)})", tcp=tcp)
+    some = "|".join(re.escape(host) for host in hosts)
+    return _path(rf"outbound\|[0-9]+\|r[0-9]+\|({some})", tcp=tcp, latency=latency)
 
 
 def inbound_path(*, tcp: bool = False) -> str:
-    """Path and query of what a pod's own proxy knows of what came in."""
-    return _path(r"inbound\|[0-9]+\|[^|]*\|", tcp=tcp)
+    """Path and query of what a pod's own proxy knows of what came in, but how long it took."""
+    return _path(r"inbound\|[0-9]+\|[^|]*\|", tcp=tcp, latency=False)
 
 
-def away_path() -> str:
+def away_path(*, latency: bool = True) -> str:
     """Path and query of what a pod's own proxy knows of all that the pod asked of others."""
-    return _path(r"outbound\|[0-9]+\|[^|]*\|[^;]+", tcp=False)
+    return _path(r"outbound\|[0-9]+\|[^|]*\|[^;]+", tcp=False, latency=latency)
 
 
 def read(
@@ -195,8 +197,8 @@ def _counted(stat: str, labels: str) -> tuple[str, str | int | float]:
 
 
 @lru_cache(maxsize=256)
-def _path(cluster: str, *, tcp: bool) -> str:
-    names = "|".join(_TCP_NAMES if tcp else _NAMES)
+def _path(cluster: str, *, tcp: bool, latency: bool) -> str:
+    names = "|".join(_TCP_NAMES if tcp else (*_NAMES, _LATENCY) if latency else _NAMES)
     pattern = rf"^cluster\.{cluster};?\.({names})$|{_UPTIME}"
     return f"/stats/prometheus?usedonly&filter={quote(pattern, safe='')}"
 

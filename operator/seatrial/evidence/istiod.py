@@ -8,6 +8,7 @@ What a proxy of another namespace is meant to carry (`/debug/config_dump`) istio
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,18 +21,17 @@ _GAP = re.compile(r"[\s,]*")
 _OPEN = re.compile(r"\[")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sync:
-    """Nonces of one proxy, sent and acknowledged, empty where the kind was never sent to it."""
+    """Of one proxy. `acknowledged`: nothing is on its way to it, and nothing was refused by it.
 
-    cluster: tuple[str, str] = ("", "")
-    route: tuple[str, str] = ("", "")
-    listener: tuple[str, str] = ("", "")
+    `route` and `cluster` count the pushes that it acknowledged last; -1 where the kind was never sent to it. Small, as
+    there is one for each proxy of the mesh, and those of before a write are remembered for each host.
+    """
 
-    @property
-    def acknowledged(self) -> bool:
-        """Nothing is on its way to the proxy, and nothing was refused by it."""
-        return all(sent == acked for sent, acked in (self.cluster, self.route, self.listener))
+    acknowledged: bool = True
+    route: int = -1
+    cluster: int = -1
 
     def advanced(self, before: "Sync | None") -> bool:
         """Whether a later push than `before` was acknowledged; one of an unknown past counts as later.
@@ -41,17 +41,23 @@ class Sync:
         """
         if before is None:
             return True
-        now, then = (self.route, before.route) if self.route[1] else (self.cluster, before.cluster)
-        return counter(now[1]) > counter(then[1])
+        return self.route > before.route if self.route >= 0 else self.cluster > before.cluster
 
 
 def parse_syncz(body: bytes) -> dict[str, Sync]:
     """By proxy, named `pod.namespace`. Raises ValueError when it isn't what istiod answers."""
-    return {
-        entry["proxy"]: Sync(*((entry.get(f"{kind}_sent", ""), entry.get(f"{kind}_acked", "")) for kind in _KINDS))
-        for entry in json.loads(body) or []
-        if entry.get("proxy")
-    }
+    alike: dict[Sync, Sync] = {}
+    found: dict[str, Sync] = {}
+    for entry in json.loads(body) or ():
+        if entry.get("proxy"):
+            sync = _sync(entry)
+            found[sys.intern(entry["proxy"])] = alike.setdefault(sync, sync)
+    return found
+
+
+def _sync(entry: Mapping[str, str]) -> Sync:
+    acknowledged = all(entry.get(f"{kind}_sent", "") == entry.get(f"{kind}_acked", "") for kind in _KINDS)
+    return Sync(acknowledged, counter(entry.get("route_acked", "")), counter(entry.get("cluster_acked", "")))
 
 
 def counter(nonce: str) -> int:

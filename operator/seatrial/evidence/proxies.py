@@ -5,7 +5,7 @@ The callers' proxies see requests that never reached a pod, and a revision that 
 
 import asyncio
 from collections.abc import Container, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -13,7 +13,7 @@ from seatrial.evidence.ask import Absent, Ask, Refused, Unanswered
 from seatrial.evidence.caller import Caller, Change, Read, When
 from seatrial.evidence.figures import AWAY, HERE, OWN, Page
 from seatrial.evidence.memories import Remembering
-from seatrial.evidence.pages import Pages
+from seatrial.evidence.pages import Pages, Way
 from seatrial.evidence.question import Protocol, Question, no_evidence
 from seatrial.evidence.reading import read_connections, read_requests
 from seatrial.rollout.evidence import Counters, Look, Tally
@@ -56,7 +56,7 @@ class Proxies(Remembering[_Memory]):
         """
         memory = self._memory(question, now)
         others = question.others
-        tcp = question.protocol == "tcp"
+        way = Way(tcp=question.protocol == "tcp", latency=question.slower_than is not None)
         own = {pod.proxy: pod for pod in question.stable_pods}
         turns = asyncio.Semaphore(AT_ONCE)
 
@@ -68,15 +68,15 @@ class Proxies(Remembering[_Memory]):
         for proxy in others:
             memory.callers.setdefault(proxy, self._caller(question))
         for proxy in own:
-            memory.own.setdefault(proxy, self._caller(question))
+            memory.own.setdefault(proxy, self._caller(replace(question, slower_than=None)))
         asking: dict[Key, Coroutine[None, None, Change]] = {}
         for proxy, (_, pod) in others.items():
-            asking["caller", proxy] = told(memory.callers[proxy], self._pages.of(pod, question.host, now, tcp=tcp))
+            asking["caller", proxy] = told(memory.callers[proxy], self._pages.of(pod, question.host, now, way))
         for proxy, pod in question.working.items():
             caller = memory.callers.setdefault(proxy, self._caller(question))
-            asking["worker", proxy] = told(caller, self._pages.of(pod, AWAY, now, tcp=False))
+            asking["worker", proxy] = told(caller, self._pages.of(pod, AWAY, now, replace(way, tcp=False)))
         for proxy, pod in own.items():
-            asking["own", proxy] = told(memory.own[proxy], self._pages.of(pod, HERE, now, tcp=tcp))
+            asking["own", proxy] = told(memory.own[proxy], self._pages.of(pod, HERE, now, replace(way, latency=False)))
         changes = await _gathered(asking)
         return self._look(question, memory, changes, now)
 

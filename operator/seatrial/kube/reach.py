@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 
 import aiohttp
 import httpx2
@@ -66,13 +67,24 @@ class _Direct:
     async def get(self, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
-            self._session = aiohttp.ClientSession(connector=connector, headers={"Accept-Encoding": "identity"})
-        async with self._session.get(URL(url, encoded=True), headers=headers) as answer:
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                headers={"Accept-Encoding": "identity"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),  # who asks has a limit of his own
+            )
+        async with self._session.get(_address(url), headers=headers) as answer:
             return answer.status, await answer.read()
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+@lru_cache(maxsize=4096)
+def _address(url: str) -> URL:
+    """The same ones are asked each second."""
+    return URL(url, encoded=True)
 
 
 class _Proxied:

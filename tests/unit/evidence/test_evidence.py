@@ -15,6 +15,7 @@ from seatrial.evidence.envoy import Counted, Traffic
 from seatrial.evidence.istiod import Config, Known, parse_syncz
 from seatrial.rollout.world import Mirror, Split
 
+KINDS = ("cluster", "route", "listener")
 DATA = Path(__file__).parent / "data"
 HOST = "orders.shop.svc.cluster.local"
 GATEWAY = Pod("istio-system", "istio-ingressgateway-7757d84bff-qbj9q", "10.0.0.7")
@@ -293,6 +294,13 @@ async def test_a_proxy_that_does_not_answer_is_never_taken_for_idle() -> None:
     await traffic.look(HOST, [GATEWAY], streams=False)
     answers.failure = Absent("gone")
     assert set(await traffic.look(HOST, [GATEWAY], streams=False)) == {1, 2}
+
+
+def test_proxies_that_are_where_others_are_take_no_room_of_their_own() -> None:
+    nonces = {f"{kind}_{what}": f"2026-01-01T00:00:00Z/7{'0' * 36}" for kind in KINDS for what in ("sent", "acked")}
+    syncs = parse_syncz(json.dumps([{"proxy": f"front-{n}.shop", **nonces} for n in range(3)]).encode())
+    assert len(syncs) == 3
+    assert len({id(sync) for sync in syncs.values()}) == 1
 
 
 async def test_callers_that_do_not_answer_are_waited_for_together() -> None:

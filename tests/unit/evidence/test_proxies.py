@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -327,6 +327,22 @@ def test_only_what_is_needed_is_asked_for() -> None:
     query = parse_qs(urlsplit(outbound_path([HOST])).query, keep_blank_values=True)
     assert "usedonly" in query
     assert r"orders\.shop\.svc\.cluster\.local" in query["filter"][0]
+
+
+@pytest.mark.parametrize("slower_than", [250.0, None])
+async def test_callers_are_asked_how_long_requests_took_where_that_is_judged(slower_than: float | None) -> None:
+    trial = Trial(question=replace(ASKED, slower_than=slower_than, stable_pods=[STABLE]))
+    await trial.look()
+    asked = {pod: unquote(path) for pod, path in trial.fleet.asked}
+    assert ("upstream_rq_time" in asked[EDGE]) == (slower_than is not None)
+    assert "upstream_rq_time" not in asked[STABLE], "its own pods are compared by failures alone"
+
+
+async def test_who_judges_latency_and_who_does_not_share_no_page() -> None:
+    trial = Trial()
+    await trial.look()
+    await trial.proxies.look(replace(ASKED, host="other.shop.svc.cluster.local", slower_than=None), trial.at)
+    assert [pod for pod, _ in trial.fleet.asked].count(EDGE) == 2
 
 
 async def test_pods_that_nobody_calls_are_asked_for_what_they_asked_of_others() -> None:
