@@ -181,10 +181,11 @@ def seen_by_sidecars(looks: dict[str, list[float]], since: float) -> str:
 
 def passes(figures: Figures) -> str:
     """How long reconciling took."""
-    spread = figures.spread("seatrial_reconcile_duration_seconds")
+    spread, waited = (figures.spread(f"seatrial_{name}_seconds") for name in ("reconcile_duration", "queue_wait"))
     return (
         f"{spread.count:.0f} passes, p50 {1000 * spread.quantile(0.5):.0f} ms, "
-        f"p99 {1000 * spread.quantile(0.99):.0f} ms, {100 * spread.upto(1.0):.2f} % within 1 s"
+        f"p99 {1000 * spread.quantile(0.99):.0f} ms, {100 * spread.upto(1.0):.2f} % within 1 s; they waited for their "
+        f"turn p50 {1000 * waited.quantile(0.5):.0f} ms, p99 {1000 * waited.quantile(0.99):.0f} ms"
     )
 
 

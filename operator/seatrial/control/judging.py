@@ -19,6 +19,7 @@ from seatrial.api.base import seconds
 from seatrial.api.meshservice import MeshService
 from seatrial.api.names import host_of
 from seatrial.api.revision import Attempt, Phase, Revision
+from seatrial.control.pace import apart
 from seatrial.evidence.ask import Pod
 from seatrial.evidence.question import Protocol as Spoken
 from seatrial.evidence.question import Question
@@ -187,7 +188,7 @@ class Judging:
         if self._trials.get(host) is not trial:
             return
         trial.ledger, trial.entered_at, trial.verdict = enter(trial.ledger, look, trial.weight), now, None
-        if now - trial.dumped_at >= CHECKPOINT_EVERY:
+        if now - trial.dumped_at >= max(CHECKPOINT_EVERY, apart(self.rollouts)):  # it is written no more often
             trial.text, trial.dumped_at = checkpoint.dump(trial.ledger), now
 
     def _judge(self, trial: _Trial) -> Verdict:

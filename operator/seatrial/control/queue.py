@@ -23,7 +23,8 @@ class KeyedQueue(Generic[K]):
     """Runs `work(key)` for keys that are due, at most `workers` at once.
 
     `work` returns the seconds from its beginning after which it wants to look again (None: when something changes), and
-    raises where the pass failed. `failed` is told of each failure: key, error, seconds until the next try.
+    raises where the pass failed. `failed` is told of each failure: key, error, seconds until the next try. `waited` is
+    told of each pass the seconds between when it was due and when it began.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class KeyedQueue(Generic[K]):
         *,
         workers: int = 8,
         failed: Callable[[K, Exception, float], None] | None = None,
+        waited: Callable[[float], None] = lambda _: None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._work = work
         self._workers = workers
         self._failed = failed or _log
+        self._waited = waited
         self._jitter = jitter
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
@@ -97,6 +100,7 @@ class KeyedQueue(Generic[K]):
                     later.append((due, order, key))
                 else:
                     del self._due[key]
+                    self._waited(_now() - due)
                     self._running[key] = asyncio.create_task(self._pass(key), name=f"pass {key}")
         for entry in later:
             heapq.heappush(self._heap, entry)

@@ -29,6 +29,11 @@ DURATION = Histogram(
 )
 WRITES = Counter("seatrial_writes", "Writes to the API server by kind of object", ["kind"])
 ERRORS = Counter("seatrial_errors", "Failures by kind, as the API server or a proxy gave them", ["failure"])
+QUEUE_WAIT = Histogram(
+    "seatrial_queue_wait_seconds",
+    "Time from when a pass was due to when it began",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 QUEUE_DEPTH = Gauge("seatrial_queue_depth", "Keys that are due and not yet passed")
 LEADER = Gauge("seatrial_leader", "1 while this process holds the Lease")
 

@@ -29,7 +29,7 @@ from seatrial.control.pace import apart
 from seatrial.control.queue import KeyedQueue
 from seatrial.control.reconciler import Parts, Reconciler
 from seatrial.control.statuses import Teller
-from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH
+from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH, QUEUE_WAIT
 from seatrial.control.watches import Concerned, Watches
 from seatrial.control.writer import Writer
 from seatrial.evidence.prometheus import PrometheusSource, allowed_addresses
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 LOOKS_AT_ONCE = 256
 GATHERED, GATHERED_AT_MOST = 0.0025, 0.25  # seconds for each rollout under way until an event leads to a pass
-WORKERS = 24  # passes at once: more would wait for one another in the API server, and keep looks from the processor
+WORKERS = 12  # passes at once: more would wait for one another in the API server, and keep looks from the processor
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
 LISTED_WITHIN = 10.0  # seconds after the first watch that began anew until the others did too
@@ -71,7 +71,9 @@ class Term:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._queue: KeyedQueue[Key] = KeyedQueue(self._pass, workers=WORKERS, failed=_failed)
+        self._queue: KeyedQueue[Key] = KeyedQueue(
+            self._pass, workers=WORKERS, failed=_failed, waited=QUEUE_WAIT.observe
+        )
         self._looks: KeyedQueue[ServiceKey] = KeyedQueue(self._look, workers=LOOKS_AT_ONCE, failed=_failed)
         self._stop = asyncio.Event()
         self._idle_since: float | None = None

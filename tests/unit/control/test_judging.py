@@ -11,6 +11,8 @@ from seatrial.api.revision import Phase, Revision
 from seatrial.control.judging import Judging, _nudge
 from seatrial.evidence.ask import Pod
 from seatrial.evidence.question import Question
+from seatrial.rollout import checkpoint
+from seatrial.rollout.analysis import Ledger
 from seatrial.rollout.evidence import Counters, Look, Tally
 from seatrial.rollout.world import Verdict
 from support.sea import Sea, a_service
@@ -218,6 +220,23 @@ async def test_among_many_rollouts_a_bad_revision_is_found_no_later(monkeypatch:
     alone, among = await found_after(1), await found_after(100)
     assert alone[0] == among[0]
     assert alone[1] > among[1]
+
+
+@pytest.mark.parametrize(("rollouts", "most"), [(1, 4), (100, 2)])
+async def test_a_checkpoint_is_made_no_oftener_than_it_is_written(
+    court: Court, monkeypatch: pytest.MonkeyPatch, rollouts: int, most: int
+) -> None:
+    monkeypatch.setattr(Judging, "rollouts", rollouts)
+    made: list[Ledger] = []
+
+    def dump(ledger: Ledger) -> str:
+        made.append(ledger)
+        return ""
+
+    monkeypatch.setattr(checkpoint, "dump", dump)
+    for _ in range(19):
+        await court.turn()
+    assert most - 1 <= len(made) <= most
 
 
 async def test_a_pass_does_not_wait_for_a_look_under_way_nor_ask_beside_it(court: Court) -> None:

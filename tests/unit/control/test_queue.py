@@ -14,7 +14,9 @@ def sail(script: Callable[["Log"], Awaitable[None]], *, workers: int = 8, **pass
     log = Log(passes)
 
     async def main() -> Log:
-        log.queue = KeyedQueue(log.work, workers=workers, failed=log.failed, jitter=lambda _, most: most)
+        log.queue = KeyedQueue(
+            log.work, workers=workers, failed=log.failed, waited=log.waited.append, jitter=lambda _, most: most
+        )
         runner = asyncio.create_task(log.queue.run())
         await script(log)
         runner.cancel()
@@ -32,6 +34,7 @@ class Log:
         self.most = 0
         self.twice = False
         self.errors: list[float] = []
+        self.waited: list[float] = []
         self.raises = 0
         self.again: float | None = None
         self.queue: KeyedQueue[str]
@@ -75,6 +78,15 @@ def test_a_key_added_during_its_own_pass_is_passed_again_after_it() -> None:
     log = sail(script, a=3)
     assert log.begun == [(0.0, "a"), (3.0, "a")]
     assert not log.twice
+
+
+def test_how_long_a_key_waited_for_its_turn_is_told() -> None:
+    async def script(log: Log) -> None:
+        log.queue.add("a", after=1)
+        log.queue.add("b", after=2)
+        await asyncio.sleep(10)
+
+    assert sail(script, workers=1, a=3).waited == [0.0, 2.0]
 
 
 def test_the_earliest_wish_wins() -> None:
