@@ -142,6 +142,7 @@ def roll_out(operator: Afloat, crowd: Crowd, plane: ControlPlane, chosen: list[M
     eventually(over, within=ROLLED_OUT_WITHIN, every=LOOK_EVERY, what="all have ended")
     took, after = time.monotonic() - begun, operator.figures().since(before)
     asked, ours = requests(plane) - asked, process_time() - ours
+    lag = after.spread("seatrial_loop_lag_seconds")
     looks = after.spread("seatrial_look_interval_seconds", source="proxies")
     print(
         f"rolled out in {took:.0f} s, at most {max(course.active):.0f} at once; load average "
@@ -149,7 +150,8 @@ def roll_out(operator: Afloat, crowd: Crowd, plane: ControlPlane, chosen: list[M
         f"looks: {looks.count:.0f}, by the operator's own count {100 * looks.upto(IN_TIME[1]):.2f} % of them at most "
         f"{IN_TIME[1]} s after the one before, p99 {looks.quantile(0.99):.2f} s\n"
         f"{seen_by_sidecars(crowd.looks(), begun)}\n"
-        f"reconciling: {passes(after)}\n"
+        f"reconciling: {passes(after)}; the event loop woke late by p50 {1000 * lag.quantile(0.5):.0f} ms, "
+        f"p99 {1000 * lag.quantile(0.99):.0f} ms\n"
         f"operator: {after.cpu / took:.2f} cores, memory at most {max(course.memory) / MEBIBYTE:.0f} MiB; "
         f"{after.total('seatrial_writes_total') / took:.1f} writes/s of {asked.total() / took:.0f} requests/s "
         f"to the API server by all; errors: {errors(after)}\n"

@@ -34,6 +34,11 @@ QUEUE_WAIT = Histogram(
     "Time from when a pass was due to when it began",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+LOOP_LAG = Histogram(
+    "seatrial_loop_lag_seconds",
+    "How much later than asked for the event loop wakes, ten times a second: it has one core, and all waits for it",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5),
+)
 QUEUE_DEPTH = Gauge("seatrial_queue_depth", "Keys that are due and not yet passed")
 LEADER = Gauge("seatrial_leader", "1 while this process holds the Lease")
 

@@ -29,7 +29,7 @@ from seatrial.control.pace import apart
 from seatrial.control.queue import KeyedQueue
 from seatrial.control.reconciler import Parts, Reconciler
 from seatrial.control.statuses import Teller
-from seatrial.control.telemetry import ERRORS, QUEUE_DEPTH, QUEUE_WAIT
+from seatrial.control.telemetry import ERRORS, LOOP_LAG, QUEUE_DEPTH, QUEUE_WAIT
 from seatrial.control.watches import Concerned, Watches
 from seatrial.control.writer import Writer
 from seatrial.evidence.prometheus import PrometheusSource, allowed_addresses
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 LOOKS_AT_ONCE = 256
 GATHERED, GATHERED_AT_MOST = 0.0025, 0.25  # seconds for each rollout under way until an event leads to a pass
 WORKERS = 12  # passes at once: more would wait for one another in the API server, and keep looks from the processor
+PULSE = 0.1  # seconds between two looks at how late the loop is
 LEAVE_WITHIN = 5.0  # seconds for the watches to end
 AUDIT_EVERY = 300.0  # seconds
 LISTED_WITHIN = 10.0  # seconds after the first watch that began anew until the others did too
@@ -104,6 +105,7 @@ class Term:
             asyncio.create_task(self._looks.run(), name="looks"),
             asyncio.create_task(self._after(started, on_started), name="signals"),
             asyncio.create_task(self._audit(), name="audit"),
+            asyncio.create_task(_pulse(), name="pulse"),
         }
         watching = asyncio.create_task(self.watches.run(self._stop, started), name="watches")
         try:
@@ -245,6 +247,14 @@ def unfinished(services: Iterable[Object], revisions: Iterable[Object], namespac
         return True
     phases = ((r.get("status") or {}).get("phase") for r in revisions if r["metadata"]["namespace"] in staying)
     return any(Phase(phase).active for phase in phases if phase)
+
+
+async def _pulse() -> None:
+    clock = asyncio.get_running_loop().time
+    while True:
+        due = clock() + PULSE
+        await asyncio.sleep(PULSE)
+        LOOP_LAG.observe(clock() - due)
 
 
 def _failed(key: Key, error: Exception, after: float) -> None:
