@@ -87,8 +87,9 @@ class Upstream:
         self._guards = guards or Guards()
         self._timeout = timeout
         self._metrics = metrics
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=None, limits=_LIMITS, trust_env=False)  # noqa: S113 - see request
-        telemetry.instrument(self._client)
+        self._telemetry = telemetry
+        self._way: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=None, transport=self._way, trust_env=False)  # noqa: S113 - see request
 
     async def request(  # noqa: PLR0913 - what a request consists of
         self,
@@ -133,9 +134,13 @@ class Upstream:
 
     async def _exchange(self, call: httpx.Request, remaining: float, attempt: Attempt) -> httpx.Response:
         started, outcome = time.perf_counter(), "cancelled"
+        span = self._telemetry.begin_call(call)
         try:
             async with asyncio.timeout(remaining):
-                response = await self._client.send(call)
+                # Not by the client, which would see to redirects, cookies and credentials: inside there are none.
+                response = await self._way.handle_async_request(call)
+                response.request = call
+                await response.aread()
             outcome = str(response.status_code)
         except TimeoutError as error:
             outcome = "timeout"
@@ -148,6 +153,7 @@ class Upstream:
             raise UpstreamUnavailable(self.name) from error
         finally:
             seconds = time.perf_counter() - started
+            self._telemetry.end_call(span, call, outcome)
             self._metrics.called(upstream=self.name, method=call.method, outcome=outcome, seconds=seconds)
         if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             attempt.fail()

@@ -4,15 +4,13 @@ Without a collector a service still gives every request a trace id for its logs 
 decides to sample nothing itself, which costs next to nothing. A caller's decision to sample is kept either way.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 from opentelemetry.context import Context, attach
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.propagate import extract
+from opentelemetry.propagate import extract, inject
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """Paths that the platform asks for: no traces, no request logs, no faults."""
+_PORTS = {"http": 80, "https": 443}
 TRACE_HEADERS = frozenset({"traceparent", "tracestate", "baggage"})
 
 
@@ -44,8 +43,6 @@ class Telemetry:
     """Tracing of one process."""
 
     def __init__(self, settings: Settings) -> None:
-        # The instrumentation of httpx still names attributes as of 2022 unless told otherwise.
-        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
         resource = _Process(
             Resource.create(
                 {
@@ -97,9 +94,30 @@ class Telemetry:
                 span.set_status(StatusCode.ERROR)
         span.end()
 
-    def instrument(self, client: httpx.AsyncClient) -> None:
-        """Give calls of a client their spans and their trace context."""
-        HTTPXClientInstrumentor.instrument_client(client, tracer_provider=self._provider)
+    def begin_call(self, call: httpx.Request) -> Span:
+        """Begin the span of a call, and let its trace travel with it."""
+        span = self._tracer.start_span(call.method, kind=SpanKind.CLIENT)
+        inject(call.headers, set_span_in_context(span))
+        return span
+
+    def end_call(self, span: Span, call: httpx.Request, outcome: str) -> None:
+        """End the span of a call. ``outcome`` is a status code, or why there was none."""
+        if span.is_recording():
+            url = call.url
+            span.set_attributes(
+                {
+                    "http.request.method": call.method,
+                    "server.address": url.host,
+                    "server.port": url.port or _PORTS[url.scheme],
+                    "url.full": str(url),
+                }
+            )
+            if outcome.isdigit():
+                span.set_attribute("http.response.status_code", int(outcome))
+            if not outcome.isdigit() or int(outcome) >= 400:
+                span.set_attribute("error.type", outcome)
+                span.set_status(StatusCode.ERROR)
+        span.end()
 
     def instrument_database(self, engine: "AsyncEngine") -> None:
         """Give statements of an engine their spans, if spans go anywhere: those of a statement travel with no call."""

@@ -7,9 +7,9 @@ wait for each other and never for each other's locks in a circle. A reservation 
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, delete, insert, select, tuple_, update
 
 from chassis.database import Session, insert_if_absent
 from inventory.domain.allocation import Pick
@@ -17,6 +17,18 @@ from inventory.domain.errors import UnknownItemError
 from inventory.domain.reservation import Reservation, Status
 from inventory.domain.stock import StockItem
 from inventory.tables import picks, reservations, stock, warehouses
+
+_RESERVATION: Final = select(reservations).where(reservations.c.order_id == bindparam("wanted"))
+_LOCK_RESERVATION: Final = _RESERVATION.with_for_update()
+_PICKS: Final = (
+    select(picks.c.sku, picks.c.warehouse, picks.c.units)
+    .where(picks.c.order_id == bindparam("wanted"))
+    .order_by(picks.c.sku, picks.c.warehouse)
+)
+"""A statement of its own: one that waits for the lock would give picks as they were before it."""
+_SAVE_RESERVATION: Final = update(reservations).where(reservations.c.order_id == bindparam("wanted"))
+_SAVE_ITEM: Final = update(stock).where(stock.c.sku == bindparam("this"), stock.c.warehouse == bindparam("here"))
+_ADD_PICKS: Final = insert(picks)
 
 
 async def read_nearest(session: Session, skus: Collection[str]) -> list[StockItem]:
@@ -62,8 +74,8 @@ async def lock_picked(session: Session, taken: Collection[Pick]) -> dict[Pick, S
 async def save_item(session: Session, item: StockItem) -> None:
     """Write back an item that was locked."""
     values = asdict(item)
-    sku, warehouse = values.pop("sku"), values.pop("warehouse")
-    await session.execute(update(stock).where(stock.c.sku == sku, stock.c.warehouse == warehouse).values(values))
+    there = {"this": values.pop("sku"), "here": values.pop("warehouse")}
+    await session.execute(_SAVE_ITEM, {**values, **there})
 
 
 async def open_reservation(session: Session, fresh: Reservation, *, now: datetime) -> Reservation:
@@ -82,8 +94,7 @@ async def open_reservation(session: Session, fresh: Reservation, *, now: datetim
 
 async def lock_reservation(session: Session, order_id: str) -> Reservation | None:
     """Lock the reservation of an order, if there is one."""
-    query = select(reservations).where(reservations.c.order_id == order_id).with_for_update()
-    row = (await session.execute(query)).one_or_none()
+    row = (await session.execute(_LOCK_RESERVATION, {"wanted": order_id})).one_or_none()
     return None if row is None else await _reservation(session, row)
 
 
@@ -102,28 +113,24 @@ async def lock_overdue(session: Session, now: datetime) -> Reservation | None:
 
 async def read_reservation(session: Session, order_id: str) -> Reservation | None:
     """The reservation of an order, to look at."""
-    row = (await session.execute(select(reservations).where(reservations.c.order_id == order_id))).one_or_none()
+    row = (await session.execute(_RESERVATION, {"wanted": order_id})).one_or_none()
     return None if row is None else await _reservation(session, row)
 
 
 async def save_reservation(session: Session, before: Reservation, after: Reservation, *, now: datetime) -> Reservation:
     """Write back a reservation that was locked, with the places of its units."""
     values = {"status": after.status, "expires_at": after.expires_at, "updated_at": now}
-    await session.execute(update(reservations).where(reservations.c.order_id == after.order_id).values(values))
+    await session.execute(_SAVE_RESERVATION, {**values, "wanted": after.order_id})
     if before.picks and not after.picks:
         await session.execute(delete(picks).where(picks.c.order_id == after.order_id))
     if after.picks and not before.picks:
         rows = [{"order_id": after.order_id, **asdict(pick)} for pick in after.picks]
-        await session.execute(insert(picks), rows)
+        await session.execute(_ADD_PICKS, rows)
     return after
 
 
 async def _reservation(session: Session, row: Row[Any]) -> Reservation:
-    taken = await session.execute(
-        select(picks.c.sku, picks.c.warehouse, picks.c.units)
-        .where(picks.c.order_id == row.order_id)
-        .order_by(picks.c.sku, picks.c.warehouse)
-    )
+    taken = await session.execute(_PICKS, {"wanted": row.order_id})
     return Reservation(
         id=row.id,
         order_id=row.order_id,

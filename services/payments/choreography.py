@@ -8,10 +8,10 @@ was asked for before, so nothing is left to do.
 
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping
 
 from chassis.consumers import Poison
-from chassis.database import Database, Session, insert_if_absent
+from chassis.database import Database, Session, insert_into
 from chassis.events import Envelope
 from chassis.inbox import Inbox
 from payments.charging import Charged, Charging
@@ -67,11 +67,10 @@ class Choreography:
     async def _learn(self, session: Session, envelope: Envelope, told: dict[str, Any]) -> Charge | None:
         """Keep what an event tells about an order, and charge it once all is known."""
         order = envelope.payload["orderId"]
-        await insert_if_absent(session, known_orders, order_id=order, reserved=0, seen_at=envelope.timestamp)
-        change = update(known_orders).where(known_orders.c.order_id == order).values(**told)
-        await session.execute(change)
-        query = select(known_orders).where(known_orders.c.order_id == order)
-        known = (await session.execute(query)).mappings().one()
+        new = insert_into(known_orders, session.dialect.name)
+        learnt = new.on_conflict_do_update(index_elements=["order_id"], set_=told).returning(known_orders)
+        row = {"order_id": order, "reserved": 0, "seen_at": envelope.timestamp, **told}
+        known = (await session.execute(learnt, row)).mappings().one()
         if not known["reserved"] or known["customer"] is None:
             return None
         return await self._charging.intend(session, _charge(known), Origin.of_event(envelope))

@@ -89,8 +89,9 @@ class Dispatch:
             task.add_done_callback(partial(self._done, order_id))
 
     def _done(self, order_id: str, task: asyncio.Task[None]) -> None:
+        if len(self._under_way) == self._limits.at_once:
+            self._stir.set()  # others may wait for its place
         del self._under_way[order_id]
-        self._stir.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a booking failed, and is tried again", extra={"orderId": order_id}, exc_info=error)
 

@@ -66,9 +66,11 @@ class Office:
         self, session: Session, order_id: str, changes: Iterable[Change], *, look_at: datetime | None
     ) -> None:
         """The carrier has news: one change after another, each of which is told."""
+        record: Record | None = None
         for change in changes:
-            record = await self._locked(session, order_id)
-            await self._change(session, record, change(record.shipment), look_at=look_at)
+            record = record or await self._locked(session, order_id)
+            after = await self._change(session, record, change(record.shipment), look_at=look_at)
+            record = replace(record, shipment=after)
 
     async def _locked(self, session: Session, order_id: str) -> Record:
         found = await store.lock_record(session, order_id)

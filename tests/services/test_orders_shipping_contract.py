@@ -113,7 +113,7 @@ async def test_orders_calls_as_the_contract_says_and_understands_the_answer(call
     settings = Settings(SEATRIAL_SERVICE="orders")
     metrics = Metrics(settings, Lifecycle(settle=0, drain=0, clock=time.monotonic))
     shipping = Upstream("shipping", "http://shipping", timeout=1, metrics=metrics, telemetry=Telemetry(settings))
-    shipping._client = httpx.AsyncClient(base_url="http://shipping", transport=httpx.MockTransport(answer))
+    shipping._way = httpx.MockTransport(answer)
     withdrawn = await AskedParcels(shipping, timeout=1).withdraw(an_order(an_interaction()["payload"]).order)
     await shipping.close()
     assert [(one.method, one.url.path) for one in made] == [(call["request"]["method"], call["request"]["path"])]

@@ -219,8 +219,9 @@ class Coordinator:
 
     async def _decide(self, unit: UnitOfWork, work: Work, fact: Fact, *, trail: dict[str, str] | None = None) -> Work:
         now = self._clock()
-        saga = replace(work.saga, trail=trail) if trail else work.saga
-        decision = decide(saga, fact, now, self.policy)
+        decision = decide(work.saga, fact, now, self.policy)
+        if trail and decision.saga is not work.saga:
+            decision = replace(decision, saga=replace(decision.saga, trail=trail))
         order = _affected(work.order, decision)
         after = Work(order, decision.saga, self._lease_of(work, decision.saga, now))
         after = await unit.save(work, after)

@@ -172,20 +172,23 @@ class Ordering:
         return replace(work.order, status=answer.status, reason=answer.reason, cancelled_by=party)
 
     async def _travels(self, order_id: str, message_id: str, status: Status) -> None:
-        # Whoever carries it has booked it: that message may come later than this one.
-        await self._coordinator.hear(order_id, Heard(f"{message_id}/booked", Done(Step.SHIP)))
-
-        async def travel(unit: UnitOfWork) -> None:
+        async def travel(unit: UnitOfWork) -> Status | None:
+            """Let it go on. What is given is how an order stands of which nobody here knows that it has a parcel."""
             work = await unit.get(order_id)
-            if work is None or work.order.status is Status.CANCELLED:
-                return
-            if work.order.status is Status.PENDING:
-                raise TooEarlyError(f"order {order_id} isn't confirmed yet")
+            if work is None:
+                return None
+            if work.order.status in (Status.PENDING, Status.CANCELLED):
+                return work.order.status
             if await unit.first_time(message_id):
                 saga = replace(work.saga, trail={**work.saga.trail, "causation": message_id})
                 await unit.save(work, replace(work, order=_moved(work.order, status), saga=saga))
+            return None
 
-        await stored(self._storage, travel)
+        if await stored(self._storage, travel) is not None:
+            # Whoever carries it has booked it: that message may come later than this one.
+            await self._coordinator.hear(order_id, Heard(f"{message_id}/booked", Done(Step.SHIP)))
+            if await stored(self._storage, travel) is Status.PENDING:
+                raise TooEarlyError(f"order {order_id} isn't confirmed yet")
 
 
 def _moved(order: Order, status: Status) -> Order:
