@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
@@ -65,6 +65,11 @@ class Shopping:
     def __init__(self, running: Shop) -> None:
         self.shop = running
         self.data = running.data
+        self._browser = httpx.Client(timeout=20)  # one for all: to make one takes as long as an order
+
+    def close(self) -> None:
+        """Go home."""
+        self._browser.close()
 
     def place(self, customer: str, *, saga: Flow = "orchestrated", key: str | None = None, quantity: int = 1) -> str:
         """Place an order as a patient customer does, who tries again with the same key, and give its id."""
@@ -81,7 +86,7 @@ class Shopping:
 
         def taken() -> httpx.Response | None:
             try:
-                answer = httpx.post(f"{self.url}/api/v1/orders", json=body, headers=headers, timeout=20)
+                answer = self._browser.post(f"{self.url}/api/v1/orders", json=body, headers=headers)
             except httpx.TransportError as error:
                 raise AssertionError(repr(error)) from error
             assert answer.status_code not in _TRY_AGAIN, answer.text
@@ -99,7 +104,7 @@ class Shopping:
 
     def order(self, identity: str) -> dict[str, Any]:
         """An order as it is now."""
-        answer = httpx.get(f"{self.url}/api/v1/orders/{identity}", timeout=20)
+        answer = self._browser.get(f"{self.url}/api/v1/orders/{identity}")
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -168,8 +173,8 @@ class Shopping:
 @contextmanager
 def shopping(**env: str) -> Iterator[Shopping]:
     """Open a shop of its own."""
-    with shop(quiet=True, env={**_QUICK, **env}) as running:
-        yield Shopping(running)
+    with shop(quiet=True, env={**_QUICK, **env}) as running, closing(Shopping(running)) as opened:
+        yield opened
 
 
 def sail(shopping: Shopping, *, orders: int, kills: int, seed: int) -> Voyage:
