@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from zlib import crc32
 
 from seatrial.api.base import seconds
@@ -144,16 +144,19 @@ class Judging:
         await self._enter(host, trial)
         return LOOK_APART + _nudge(namespace, host, began)
 
-    def calls_for_a_pass(self, namespace: str, name: str) -> bool:
-        """Whether a pass may decide by the last look what it couldn't by the one before; or it is time for one anyway.
+    def news(self, namespace: str, name: str) -> Literal["worse", "some"] | None:
+        """What the last look calls for a pass by: a revision that is worse, something to decide by, or that it is time.
 
         Where dozens of rollouts are under way, passes that only wait would keep all others waiting.
         """
         trial = self._trials.get(host_of(name, namespace))
-        if trial is None or trial.told is None or self._clock() - trial.told_at >= self._turn - NUDGE:
-            return True
+        if trial is None or trial.told is None:
+            return "some"
         now, then = self._judge(trial), trial.told
-        return now.finding != then.finding or (now.finding == "Better" and now.allowed > then.allowed)
+        if now.finding == "Worse":
+            return "worse"  # until its weight is taken: a pass may fail
+        found = now.finding != then.finding or (now.finding == "Better" and now.allowed > then.allowed)
+        return "some" if found or self._clock() - trial.told_at >= self._turn - NUDGE else None
 
     def overdue(self, namespace: str, name: str) -> float | None:
         """When a pass is to come though no look has led to one, by the clock; None where nothing is judged."""

@@ -16,6 +16,7 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 30.0
+_FIRST = float("-inf")
 LEAST_PAUSE = 0.05  # seconds between two passes of a key that takes longer than it wants to wait
 
 
@@ -24,7 +25,7 @@ class KeyedQueue(Generic[K]):
 
     `work` returns the seconds from its beginning after which it wants to look again (None: when something changes), and
     raises where the pass failed. `failed` is told of each failure: key, error, seconds until the next try. `waited` is
-    told of each pass the seconds between when it was due and when it began.
+    told of each pass that didn't go first the seconds between when it was due and when it began.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class KeyedQueue(Generic[K]):
         """Passes under way."""
         return len(self._running)
 
-    def add(self, key: K, after: float = 0.0) -> None:
-        """Pass `key` in `after` seconds; an earlier wish that is there already stays."""
-        due = _now() + after
+    def add(self, key: K, after: float = 0.0, *, first: bool = False) -> None:
+        """Pass `key` in `after` seconds; an earlier wish that is there already stays. `first`: before all that wait."""
+        due = _FIRST if first else _now() + after
         if key in self._due and self._due[key] <= due:
             return
         self._due[key] = due
@@ -100,7 +101,8 @@ class KeyedQueue(Generic[K]):
                     later.append((due, order, key))
                 else:
                     del self._due[key]
-                    self._waited(_now() - due)
+                    if due != _FIRST:
+                        self._waited(_now() - due)
                     self._running[key] = asyncio.create_task(self._pass(key), name=f"pass {key}")
         for entry in later:
             heapq.heappush(self._heap, entry)

@@ -188,8 +188,8 @@ class Term:
         if self._judging is None:
             return None
         after = await self._judging.look(key.namespace, key.name)
-        if after is not None and self._judging.calls_for_a_pass(key.namespace, key.name):
-            self._queue.add(key)
+        if after is not None and (news := self._judging.news(key.namespace, key.name)):
+            self._queue.add(key, first=news == "worse")
         return after
 
     @property

@@ -188,7 +188,7 @@ async def test_a_pass_comes_by_itself_where_no_look_led_to_one(court: Court) -> 
 
 async def test_each_look_calls_for_a_pass_where_few_rollouts_are_under_way(court: Court) -> None:
     await court.turn()
-    assert court.judging.calls_for_a_pass("shop", "orders")
+    assert court.judging.news("shop", "orders")
 
 
 async def test_among_many_rollouts_a_pass_comes_from_time_to_time_where_nothing_happens(
@@ -198,10 +198,10 @@ async def test_among_many_rollouts_a_pass_comes_from_time_to_time_where_nothing_
     called = []
     for _ in range(6):
         await court.turn()
-        called.append(court.judging.calls_for_a_pass("shop", "orders"))
+        called.append(court.judging.news("shop", "orders"))
         if called[-1]:
             await court.pass_()
-    assert called == [False, False, True, False, False, True]
+    assert called == [None, None, "some", None, None, "some"]
 
 
 async def test_among_many_rollouts_a_bad_revision_is_found_no_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,8 +213,9 @@ async def test_among_many_rollouts_a_bad_revision_is_found_no_later(monkeypatch:
         while found is None or found.finding != "Worse":
             assert court.time < began + 60
             await court.turn()
-            if court.judging.calls_for_a_pass("shop", "orders"):
+            if news := court.judging.news("shop", "orders"):
                 found, passes = await court.pass_(), passes + 1
+        assert news == "worse", "its pass goes before all that wait"
         return court.time - began, passes
 
     alone, among = await found_after(1), await found_after(100)

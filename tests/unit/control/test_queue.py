@@ -89,6 +89,31 @@ def test_how_long_a_key_waited_for_its_turn_is_told() -> None:
     assert sail(script, workers=1, a=3).waited == [0.0, 2.0]
 
 
+def test_what_goes_first_passes_all_that_wait() -> None:
+    async def script(log: Log) -> None:
+        for key in ("a", "b", "c"):
+            log.queue.add(key)
+        await asyncio.sleep(1)
+        log.queue.add("d", first=True)
+        log.queue.add("c", first=True)
+        await asyncio.sleep(20)
+
+    log = sail(script, workers=1, a=2, b=2, c=2, d=2)
+    assert log.begun == [(0.0, "a"), (2.0, "d"), (4.0, "c"), (6.0, "b")]
+
+
+def test_what_goes_first_is_never_passed_twice_at_a_time() -> None:
+    async def script(log: Log) -> None:
+        log.queue.add("a")
+        await asyncio.sleep(1)
+        log.queue.add("a", first=True)
+        await asyncio.sleep(20)
+
+    log = sail(script, a=2)
+    assert log.begun == [(0.0, "a"), (2.0, "a")]
+    assert not log.twice
+
+
 def test_the_earliest_wish_wins() -> None:
     async def script(log: Log) -> None:
         log.queue.add("a", after=10)
