@@ -30,6 +30,9 @@ class Catalogue(Mapping[tuple[str, int], Schema]):
         self._schemas = {
             _name_and_version(path): _alone(_read(path), common) for path in sorted(folder.glob("*.v*.json"))
         }
+        self._newest: dict[str, int] = {}
+        for name, version in self._schemas:
+            self._newest[name] = max(version, self._newest.get(name, version))
 
     def __getitem__(self, key: tuple[str, int]) -> Schema:
         """The schema of exactly this version. Raises ``UnknownEventError``."""
@@ -49,10 +52,10 @@ class Catalogue(Mapping[tuple[str, int], Schema]):
 
     def newest(self, event_type: str) -> int:
         """The highest version that is known here. Raises ``UnknownEventError``."""
-        versions = [version for name, version in self._schemas if name == event_type]
-        if not versions:
-            raise UnknownEventError(f"no event {event_type} is registered")
-        return max(versions)
+        try:
+            return self._newest[event_type]
+        except KeyError:
+            raise UnknownEventError(f"no event {event_type} is registered") from None
 
     def reader(self, event_type: str, version: int) -> Schema:
         """What to judge a message by. One that is newer than this process is read as the newest that it knows."""
