@@ -16,7 +16,7 @@ from typing import Any
 from seatrial.rollout.world import Mirror, Split
 
 UUID_LENGTH = 36
-_KINDS = ("cluster", "route", "listener")
+_NONCES = tuple((f"{kind}_sent", f"{kind}_acked") for kind in ("cluster", "route", "listener"))
 _GAP = re.compile(r"[\s,]*")
 _OPEN = re.compile(r"\[")
 
@@ -56,8 +56,9 @@ def parse_syncz(body: bytes) -> dict[str, Sync]:
 
 
 def _sync(entry: Mapping[str, str]) -> Sync:
-    acknowledged = all(entry.get(f"{kind}_sent", "") == entry.get(f"{kind}_acked", "") for kind in _KINDS)
-    return Sync(acknowledged, counter(entry.get("route_acked", "")), counter(entry.get("cluster_acked", "")))
+    get = entry.get
+    acknowledged = all(get(sent, "") == get(acked, "") for sent, acked in _NONCES)
+    return Sync(acknowledged, counter(get("route_acked", "")), counter(get("cluster_acked", "")))
 
 
 def counter(nonce: str) -> int:
