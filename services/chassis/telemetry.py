@@ -43,26 +43,24 @@ class Telemetry:
     """Tracing of one process."""
 
     def __init__(self, settings: Settings) -> None:
-        resource = _Process(
-            Resource.create(
-                {
-                    "service.name": settings.service,
-                    "service.version": settings.revision,
-                    "service.namespace": settings.namespace,
-                    "service.instance.id": settings.pod,
-                }
-            )
+        resource = Resource.create(
+            {
+                "service.name": settings.service,
+                "service.version": settings.revision,
+                "service.namespace": settings.namespace,
+                "service.instance.id": settings.pod,
+            }
         )
         self._exports = settings.otlp_endpoint is not None
         if not self._exports:
             self._provider = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_OFF))
         else:
             # Heavy to import (protobuf, requests), and most pods of a test cluster have no collector.
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+            from chassis.spans import Exporter  # noqa: PLC0415
 
             self._provider = TracerProvider(resource=resource)
             self._provider.sampler = _FollowsLinks(self._provider.sampler)
-            self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+            self._provider.add_span_processor(BatchSpanProcessor(Exporter(resource)))
         self._tracer = self._provider.get_tracer("chassis")
 
     def begin_request(self, scope: Scope, headers: Mapping[str, str]) -> Span:
@@ -160,21 +158,6 @@ class Telemetry:
     def shutdown(self) -> None:
         """Send what is left. Blocks for as long as the exporter's timeout."""
         self._provider.shutdown()
-
-
-class _Process(Resource):
-    """What all spans of a process have in common, with its hash kept.
-
-    An exporter asks for it with each span, and OpenTelemetry's own writes all as JSON each time: a fifth of what
-    an export costs.
-    """
-
-    def __init__(self, resource: Resource) -> None:
-        super().__init__(resource.attributes, resource.schema_url)
-        self._kept_hash = super().__hash__()
-
-    def __hash__(self) -> int:
-        return self._kept_hash
 
 
 class _FollowsLinks(Sampler):
