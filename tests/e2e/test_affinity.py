@@ -11,13 +11,17 @@ FIRST, SECOND = 20, 60
 
 def test_a_step_draws_stable_users_once_and_moves_nobody_back(place: Place) -> None:
     rollout: dict[str, object] = {"steps": [FIRST, SECOND], "hold": "600s", "analysis": None, "affinity": {}}
-    service = place.actor("orders", rollout=rollout)
+    service = place.actor("orders", replicas=1, rollout=rollout)
     service.apply()
     service.await_stable(1)
     service.apply(env={"RELEASE": "two"})
     service.await_weight(2, FIRST)
     users = [ask(place) for _ in range(USERS)]
     fits([revision for revision, _ in users], FIRST)
+    drawn_to = dict(users)
+    assert set(drawn_to) == {1, 2}
+    for revision, cookie in drawn_to.items():
+        assert {ask(place, f"theme=dark; {cookie}")[0] for _ in range(20)} == {revision}, "somebody didn't stay"
 
     service.apply(rollout={"hold": "30s"})
     service.await_weight(2, SECOND)

@@ -59,28 +59,19 @@ def test_a_good_revision_gets_all_traffic_and_loses_nothing(place: Place) -> Non
     service.kubectl("wait", "--for=condition=Succeeded", "rev/orders-2", "--timeout=10s")
 
 
-def test_a_revision_without_traffic_waits_and_says_so_until_somebody_decides(place: Place) -> None:
+def test_without_traffic_a_revision_waits_for_verbs_each_of_which_does_what_it_says_once(place: Place) -> None:
     service = served(place)
     service.apply(env={"RELEASE": "two"})
+    service.await_weight(2, 10)
 
     def waits() -> bool:
         evidence = service.attempt(2).get("evidence") or {}
         assert evidence.get("verdict") == "NoData", evidence
         return True
 
-    service.await_weight(2, 10)
     eventually(waits, within=60, what="no data is the verdict")
     assert phase_of(service.revision(2)) == "Shifting"
     assert "no request" in place.seatrial("status", "orders").lower()
-    place.seatrial("promote", "orders")
-    service.kubectl("wait", "--for=condition=Succeeded", "rev/orders-2", "--timeout=90s", timeout=100)
-    service.await_stable(2)
-
-
-def test_each_verb_does_what_it_says_once(place: Place) -> None:
-    service = served(place)
-    service.apply(env={"RELEASE": "two"})
-    service.await_weight(2, 10)
     place.seatrial("pause", "orders")
     service.await_phase(2, "Paused")
     place.seatrial("resume", "orders")
@@ -91,6 +82,7 @@ def test_each_verb_does_what_it_says_once(place: Place) -> None:
     place.seatrial("retry", "orders")
     service.await_weight(2, 10)
     place.seatrial("promote", "orders")
+    service.kubectl("wait", "--for=condition=Succeeded", "rev/orders-2", "--timeout=90s", timeout=100)
     service.await_stable(2)
     place.seatrial("rollback", "orders", "--to", "1")
     service.await_stable(1)

@@ -10,7 +10,7 @@ CALL = Ask("/shop.Orders/Get", "POST", (("content-type", "application/grpc"), ("
 
 def test_a_revision_is_judged_by_the_statuses_in_its_trailers(place: Place) -> None:
     service = place.grpc_actor(
-        "orders", rollout={"steps": [30], "hold": "2s", "analysis": {"toleratePercentPoints": 5}}
+        "orders", replicas=1, rollout={"steps": [30], "hold": "2s", "analysis": {"toleratePercentPoints": 5}}
     )
     service.apply()
     service.await_stable(1)

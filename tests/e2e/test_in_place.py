@@ -8,18 +8,18 @@ from support.waiting import eventually
 
 def test_policy_and_replicas_change_in_mid_rollout_without_a_new_revision(place: Place) -> None:
     rollout = {"steps": [30], "hold": "1s", "analysis": {"minRequests": 100_000}}  # judged, and never sure
-    service = place.actor("orders", rollout=rollout)
+    service = place.actor("orders", replicas=1, rollout=rollout)
     service.apply()
     service.await_stable(1)
     with place.load() as load, service.watched(2) as second:
         service.apply(env={"RELEASE": "two"})
         second.until(lambda r: carries(30)(r) and attempt_of(r).get("evidence"), within=60, what="it is judged at 30 %")
-        service.apply(replicas=3, traffic={"timeout": "7s"})
+        service.apply(replicas=2, traffic={"timeout": "7s"})
 
         def in_place() -> bool:
             routes = service.kubectl.the("virtualservice", "orders-expose")["spec"]["http"]
             assert {route["timeout"] for route in routes if "route" in route} == {"7s"}, routes
-            assert len([p for p in service.pods(1) if is_ready(p)]) == 3, "stable has other replicas"
+            assert len([p for p in service.pods(1) if is_ready(p)]) == 2, "stable has other replicas"
             return True
 
         eventually(in_place, within=60, what="it acts")

@@ -42,7 +42,7 @@ def test_a_foreign_object_of_a_needed_name_is_left_alone(place: Place) -> None:
 @pytest.fixture(scope="module")
 def paused(shared: Place) -> Service:
     """A service in mid-rollout, held at 30 %."""
-    service = shared.service("orders", replicas=2, rollout={"hold": "20s"})
+    service = shared.service("orders", rollout={"hold": "20s"})
     service.apply()
     service.await_stable(1)
     service.release("two")
@@ -73,7 +73,7 @@ def test_an_edited_weight_is_put_right_and_costs_no_request(paused: Service, sha
 def test_a_deployment_scaled_by_hand_is_scaled_back_and_costs_no_request(paused: Service, shared: Place) -> None:
     before = paused.kubectl.the("deployment", "orders-1")["spec"]["replicas"]
     with shared.load() as load:
-        paused.kubectl("scale", "deployment", "orders-1", f"--replicas={before + 2}")
+        paused.kubectl("scale", "deployment", "orders-1", f"--replicas={before + 1}")
         _heals(lambda: paused.kubectl.the("deployment", "orders-1")["spec"]["replicas"] == before)
         nothing_lost(load.stop())
 

@@ -38,8 +38,13 @@ class Caller:
 
 
 @pytest.fixture(scope="module")
-def callee(shared: Place) -> Service:
-    service = shared.catalog(
+def services(shared: Place) -> dict[str, Service]:
+    """All of them, which start together; `caller` calls two."""
+    once = {"attempts": 0}
+    breaker = {"maxConnections": 1, "maxPendingRequests": 1, "maxRequests": 100}
+    ejection = {"consecutive5xxErrors": 3, "interval": "1s", "ejectFor": "60s", "maxEjectionPercent": 50}
+    callers = [{"ingress": {}}, {"service": "caller"}]
+    callee = shared.catalog(
         "callee",
         replicas=2,
         env={"LOG_LEVEL": "debug"},  # it logs each request then, and the tests count what arrived
@@ -51,24 +56,42 @@ def callee(shared: Place) -> Service:
                 {"match": {"path": {"prefix": "/v1/slow"}}, "timeout": "15s"},
             ],
         },
-        security={"callers": [{"ingress": {}}, {"service": "caller"}]},
+        security={"callers": callers},
         shutdown={"grace": "3s"},
     )
-    shared.service("caller", exposed=False, security={"calls": [{"service": "callee"}]}).apply()
-    service.apply()
-    service.await_ready()
-    service.await_stable(1)
-    return service
+    narrow = shared.catalog(
+        "narrow",
+        traffic={"retries": once, "circuitBreaker": breaker},
+        expose=[{"host": shared.edge.host, "prefix": "/narrow", "rewrite": "/"}],
+        security={"callers": callers},
+    )
+    pair = shared.catalog(
+        "pair",
+        replicas=2,
+        traffic={"retries": once, "circuitBreaker": ejection},
+        expose=[{"host": shared.edge.host, "prefix": "/pair", "rewrite": "/"}],
+    )
+    calls = [{"service": "callee"}, {"service": "narrow"}]
+    caller = shared.service("caller", exposed=False, security={"calls": calls})
+    made = {service.name: service for service in (callee, narrow, pair, caller)}
+    shared.kubectl.apply(*(service.manifest for service in made.values()))
+    for service in made.values():
+        service.await_stable(1)
+    return made
+
+
+@pytest.fixture
+def callee(services: dict[str, Service]) -> Service:
+    return services["callee"]
 
 
 @pytest.fixture(params=["ingress", "caller"])
-def caller(request: pytest.FixtureRequest, shared: Place, callee: Service) -> Caller:
+def caller(request: pytest.FixtureRequest, shared: Place, services: dict[str, Service]) -> Caller:
     cluster = f"outbound|80|r1|callee.{shared.namespace}."
     if request.param == "ingress":
         made = Caller(shared.edge.ask, shared.gateway_stats, "", cluster)
     else:
-        service = Service(shared.kubectl, "caller")
-        service.await_ready()
+        service = services["caller"]
         inside = Inside(shared.kubectl, service.pod())
         made = Caller(inside.ask, lambda: shared.stats(service), "http://callee", cluster)
     eventually(lambda: made.request("/v1/identity").status == 200, within=20, what="it is answered")
@@ -119,14 +142,14 @@ def test_a_post_that_takes_an_idempotency_key_is_repeated(caller: Caller) -> Non
     eventually(lambda: caller.retries() == before + 1, within=5, what="the retry is counted")
 
 
-def test_a_post_under_way_at_a_pod_that_dies_is_not_made_again(shared: Place, callee: Service) -> None:
+def test_a_post_under_way_at_a_pod_that_dies_is_not_made_again(services: dict[str, Service], callee: Service) -> None:
     """Nobody can know whether it acted: the user learns that it failed, and no other pod sees it."""
     victim, other = (name_of(p) for p in callee.pods(1))
-    caller = Service(shared.kubectl, "caller").await_ready()
+    caller = services["caller"]
     posts = [Request("http://callee/v1/slow", "POST", fault(victim, "delay=12s"))] * 8
     before = _posts_in_log(callee, other)
     with ThreadPoolExecutor() as beside:
-        asked = beside.submit(Inside(shared.kubectl, caller.pod()).ask_all, posts)
+        asked = beside.submit(Inside(caller.kubectl, caller.pod()).ask_all, posts)
         eventually(lambda: _under_way(callee, victim) > 0, within=10, what="a POST is under way at the pod")
         callee.kubectl.delete("pod", victim, options=["--force", "--grace-period=0", "--wait=false"])
         answers = asked.result(timeout=30)
@@ -138,20 +161,11 @@ def test_a_post_under_way_at_a_pod_that_dies_is_not_made_again(shared: Place, ca
     assert _posts_in_log(callee, other) - before == answered, "a POST that may have arrived was made again"
 
 
-def test_a_breaker_refuses_what_is_too_much_and_the_proxy_counts_it(shared: Place) -> None:
-    breaker = {"maxConnections": 1, "maxPendingRequests": 1, "maxRequests": 100}
-    service = shared.catalog(
-        "narrow",
-        traffic={"retries": {"attempts": 0}, "circuitBreaker": breaker},
-        expose=[{"host": shared.edge.host, "prefix": "/narrow", "rewrite": "/"}],
-        security={"callers": [{"ingress": {}}, {"service": "crowd"}]},
-    )
-    crowd = shared.service("crowd", exposed=False, security={"calls": [{"service": "narrow"}]})
-    crowd.apply()
-    service.apply()
-    service.await_ready()
-    crowd.await_ready()
-    inside = Inside(shared.kubectl, crowd.pod())
+def test_a_breaker_refuses_what_is_too_much_and_the_proxy_counts_it(
+    shared: Place, services: dict[str, Service]
+) -> None:
+    crowd = services["caller"]
+    inside = shared.inside(crowd)
     url = "http://narrow/v1/identity"
     eventually(lambda: inside.ask(Request(url)).status == 200, within=20, what="it is answered")
     cluster = f"outbound|80|r1|narrow.{shared.namespace}."
@@ -172,16 +186,8 @@ def test_a_breaker_refuses_what_is_too_much_and_the_proxy_counts_it(shared: Plac
     eventually(logged, within=15, what="the access log says UO for each")
 
 
-def test_a_pod_that_keeps_failing_is_ejected(shared: Place) -> None:
-    breaker = {"consecutive5xxErrors": 3, "interval": "1s", "ejectFor": "60s", "maxEjectionPercent": 50}
-    service = shared.catalog(
-        "pair",
-        replicas=2,
-        traffic={"retries": {"attempts": 0}, "circuitBreaker": breaker},
-        expose=[{"host": shared.edge.host, "prefix": "/pair", "rewrite": "/"}],
-    )
-    service.apply()
-    service.await_ready()
+def test_a_pod_that_keeps_failing_is_ejected(shared: Place, services: dict[str, Service]) -> None:
+    service = services["pair"]
     eventually(lambda: service.status()["readyReplicas"] == 2, within=30, what="both pods are ready")
     failing = service.pod()
     asked = Request("/pair/v1/identity", headers=fault(failing, "abort=503"))

@@ -37,7 +37,7 @@ class Voyage:
 
 @pytest.fixture(scope="module")
 def voyage(shared: Place) -> Voyage:
-    service = shared.catalog("orders", replicas=2, rollout={"steps": list(STEPS), "hold": f"{HOLD:g}s"})
+    service = shared.service("orders", replicas=2, rollout={"steps": list(STEPS), "hold": f"{HOLD:g}s"})
     service.apply()
     service.await_stable(1)
     with shared.load(rate=40) as load, service.watched(2) as watch:

@@ -9,14 +9,39 @@ from support.asking import Answer, Inside, Request
 from support.kubectl import Kubectl
 from support.place import Place
 from support.services import Service
+from support.shop import Shop
 from support.waiting import eventually
 
 IDENTITY = "http://callee/v1/identity"
 
+# Whether a server answers what we say: Postgres a request for TLS, NATS a PING. A proxy decides about a connection when
+# its client says the first byte, so the greeting of a server that speaks first is heard by everybody in the mesh.
+KNOCK = """
+import socket, sys
+host, port, said, answer = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3]), sys.argv[4].encode()
+heard = b""
+try:
+    with socket.create_connection((host, port), timeout=5) as server:
+        server.sendall(said)
+        while answer not in heard:
+            more = server.recv(4096)
+            if not more:
+                break
+            heard += more
+except OSError as error:
+    print("cut off:", error)
+print("let in" if answer in heard else "refused")
+"""
+POSTGRES = ("5432", "0000000804d2162f", "N")
+NATS = ("4222", b'CONNECT {"verbose":false}\r\nPING\r\n'.hex(), "PONG")
+
 
 @dataclass(frozen=True)
 class Company:
-    """A callee, a caller that may and does, one that isn't let in, and one that didn't say that it calls."""
+    """A callee, a caller that may and does, one that isn't let in, and one that didn't say that it calls it.
+
+    The last is called as a service of the shop, and says that it calls the shop's servers.
+    """
 
     callee: Service
     caller: Service
@@ -31,12 +56,13 @@ class Company:
 @pytest.fixture(scope="module")
 def company(shared: Place) -> Company:
     calls = {"calls": [{"service": "callee"}]}
-    callers = [{"service": "caller", "methods": ["GET"], "paths": ["/v1/*"]}, {"service": "silent"}]
+    callers = [{"service": "caller", "methods": ["GET"], "paths": ["/v1/*"]}, {"service": "orders"}]
+    servers = [{"service": name, "namespace": "shop"} for name in ("postgres", "nats")]
     made = Company(
         callee=shared.catalog("callee", exposed=False, security={"callers": callers}),
         caller=shared.service("caller", exposed=False, security=calls),
         stranger=shared.service("stranger", exposed=False, security=calls),
-        silent=shared.service("silent", exposed=False),
+        silent=shared.service("orders", exposed=False, security={"calls": servers}),
     )
     everyone = (made.callee, made.caller, made.stranger, made.silent)
     for service in everyone:
@@ -83,7 +109,7 @@ def test_an_allowed_caller_may_do_only_what_was_allowed(company: Company, method
 def test_a_call_that_was_not_declared_is_not_routed(company: Company) -> None:
     _is_not_routed(company.inside(company.silent).ask(Request(IDENTITY)))
     resolved = company.callee.condition("ResolvedRefs")
-    assert "silent doesn't call callee" in resolved["message"]
+    assert "orders doesn't call callee" in resolved["message"]
 
 
 def test_a_host_outside_that_was_not_declared_is_not_reached(company: Company) -> None:
@@ -92,6 +118,18 @@ def test_a_host_outside_that_was_not_declared_is_not_reached(company: Company) -
 
 def test_the_edge_does_not_reach_what_is_not_exposed(company: Company, shared: Place) -> None:
     assert shared.edge.get("/v1/identity").status == 404
+
+
+@pytest.mark.parametrize(("server", "knock"), [("postgres", POSTGRES), ("nats", NATS)])
+def test_an_identity_that_is_not_named_gets_no_word_from(
+    company: Company, kubectl: Kubectl, server: str, knock: tuple[str, str, str]
+) -> None:
+    """Another namespace's orders: the name alone is no identity."""
+    shop = Shop(kubectl.within("shop"))
+    assert shop.kubectl.exec(shop.pod("orders"), "python3", "-c", KNOCK, server, *knock).strip() == "let in"
+    stranger = company.silent
+    said = stranger.kubectl.exec(stranger.pod(), "python3", "-c", KNOCK, f"{server}.shop", *knock)
+    assert "let in" not in said, said
 
 
 def test_plain_text_from_a_pod_without_a_sidecar_is_refused(company: Company, shared: Place) -> None:

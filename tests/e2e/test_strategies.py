@@ -1,4 +1,4 @@
-"""Ways for a new revision to be judged before the public gets it: marked requests, an audience, copies; users who stay.
+"""Ways for a new revision to be judged before the public gets it: marked requests, an audience, copies.
 
 Each revision plays a part that its environment gives it (`support.actor`).
 """
@@ -60,20 +60,6 @@ def test_a_mirrored_revision_is_judged_by_copies_whose_answers_nobody_gets(place
     nothing_lost(seen, least=40)
     assert set(seen.split("orders").counts) == {1}
     assert {e["weight"] for e in attempt_of(second.seen[-1])["history"]} == {0}
-
-
-def test_users_stay_with_the_revision_that_they_were_drawn_to(place: Place) -> None:
-    service = served(place, {"steps": [50], "hold": "60s", "analysis": None, "affinity": {}})
-    service.apply(env={"RELEASE": "two"})
-    service.await_weight(2, 50)
-    drawn = {}
-    for _ in range(30):
-        answer = place.edge.get(PATH)
-        assert answer.status == 200, answer
-        drawn[answer.served_by[0].revision] = answer.headers["set-cookie"].partition(";")[0]
-    assert set(drawn) == {1, 2}, "thirty draws at 50 % had one outcome"
-    for revision, cookie in drawn.items():
-        assert {side(place, cookie=f"theme=dark; {cookie}") for _ in range(20)} == {revision}
 
 
 def served(place: Place, rollout: Mapping[str, object]) -> Service:

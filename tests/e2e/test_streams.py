@@ -43,7 +43,7 @@ def test_streams_that_outlast_the_drain_are_cut_and_counted(place: Place) -> Non
 def served(place: Place, *, drain: str) -> Service:
     """At rest; a route's timeout would end streams, too."""
     shutdown = {"drain": drain, "grace": "3s"}
-    service = place.actor("orders", rollout=AT_ONCE, shutdown=shutdown, traffic={"timeout": "0s"})
+    service = place.actor("orders", replicas=1, rollout=AT_ONCE, shutdown=shutdown, traffic={"timeout": "0s"})
     service.apply()
     service.await_stable(1)
     return service

@@ -10,6 +10,7 @@ CALL = "/shop.Orders/Watch"
 def test_calls_that_stream_end_when_their_clients_do_or_the_drain_is_over(place: Place) -> None:
     service = place.grpc_actor(
         "orders",
+        replicas=1,
         env={"STREAMS": "1"},
         rollout={"strategy": "none", "steps": None, "analysis": None, "hold": "1s"},
         shutdown={"drain": "15s", "grace": "3s"},

@@ -7,7 +7,7 @@ from support.place import Place
 
 
 def test_wait_ends_as_the_rollout_does_and_the_log_has_it_all(place: Place) -> None:
-    service = place.actor("orders", rollout={"steps": [30], "hold": "600s", "analysis": None})
+    service = place.actor("orders", replicas=1, rollout={"steps": [30], "hold": "600s", "analysis": None})
     service.apply()
     assert ends(place, "wait", "orders") == (0, "orders: revision 1 is stable")
     code, why = ends(place, "pause", "orders")

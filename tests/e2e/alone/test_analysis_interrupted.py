@@ -36,7 +36,8 @@ def control_plane(place: Place, operators: Operators) -> ControlPlane:
 
 def judged(place: Place, **rollout: Any) -> Service:
     """A service at rest, whose next revision is sure after some dozens of requests."""
-    service = place.actor("orders", rollout={"steps": [30], "analysis": {"toleratePercentPoints": 5}, **rollout})
+    rollout = {"steps": [30], "analysis": {"toleratePercentPoints": 5}, **rollout}
+    service = place.actor("orders", replicas=1, rollout=rollout)
     service.apply()
     service.await_stable(1)
     return service

@@ -11,8 +11,6 @@ from support.place import Place, in_mid_rollout
 from support.services import Service, uid_of
 from support.traffic import go_on, nothing_lost
 
-pytestmark = pytest.mark.last
-
 
 @pytest.fixture(scope="module")
 def release(operators: Operators) -> Iterator[Release]:
@@ -20,16 +18,25 @@ def release(operators: Operators) -> Iterator[Release]:
     yield from a_release(operators)
 
 
+@pytest.fixture(scope="module")
+def service(shared: Place) -> Service:
+    """A service that is there all the time."""
+    made = shared.service("orders")
+    made.apply()
+    made.await_stable(1)
+    return made
+
+
 def test_the_chart_tests_itself(release: Release) -> None:
     assert "Succeeded" in release.test()
 
 
-def test_an_upgrade_leaves_services_untouched(place: Place, release: Release, operators: Operators) -> None:
-    service = place.service("orders")
-    service.apply()
-    service.await_stable(1)
+def test_an_upgrade_leaves_services_untouched(
+    shared: Place, service: Service, release: Release, operators: Operators
+) -> None:
+    stable = service.status()["stableRevision"]
     before, operator = _written(service), {uid_of(p) for p in operators.pods()}
-    with place.load() as load:
+    with shared.load() as load:
         release.install(logLevel="debug")
         operators.await_holder()
         assert not operator & {uid_of(p) for p in operators.pods()}, "the operator wasn't replaced: nothing is proven"
@@ -37,28 +44,30 @@ def test_an_upgrade_leaves_services_untouched(place: Place, release: Release, op
         nothing_lost(load.stop())
     assert _written(service) == before
     service.release("two")
-    service.await_stable(2)
+    service.await_stable(stable + 1)
 
 
 def test_an_uninstall_leaves_traffic_working_and_namespaces_free(
-    place: Place, shared: Place, release: Release, operators: Operators
+    shared: Place, service: Service, place: Place, release: Release, operators: Operators
 ) -> None:
-    service, _ = in_mid_rollout(place, shared, grace="6s")
-    with place.load() as load:
+    stable = service.status()["stableRevision"]
+    service.apply(env={"RELEASE": "three"}, rollout={"hold": "300s"})
+    in_mid_rollout(place, grace="6s")
+    service.await_weight(stable + 1, 30)
+    with shared.load() as load:
         release.uninstall()
 
         assert not operators.kubectl.list("deployments"), "something of the release is left"
-        assert service.weights() == {"r1": 100}, "no weight stays half-way"
+        assert service.weights() == {f"r{stable}": 100}, "no weight stays half-way"
         assert not service.the()["metadata"].get("finalizers")
-        shared.goes_away()
+        place.goes_away()
         seen = go_on(load, 100)
-        assert {r.revision_of("orders") for r in seen.requests[-50:]} == {1}
+        assert {r.revision_of("orders") for r in seen.requests[-50:]} == {stable}
 
         release.install()
         operators.await_holder(within=90)  # the hook that ended the last one keeps the Lease for a while
-        service.release("three")
-        service.apply(rollout={"hold": "1s"})
-        service.await_stable(3)
+        service.apply(env={"RELEASE": "four"}, rollout={"hold": "1s"})
+        service.await_stable(stable + 2)
         nothing_lost(load.stop(), least=200)
 
 

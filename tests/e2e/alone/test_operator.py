@@ -15,6 +15,8 @@ from support.services import Service, attempt_of, counted, phase_of
 from support.traffic import go_on, nothing_lost
 from support.waiting import eventually
 
+pytestmark = pytest.mark.last  # seconds count here
+
 TAKEN_OVER_WITHIN = 12.0
 GOES_ON_WITHIN = 9.0  # seconds; less than the Lease lasts, so it wasn't waited for
 KILLS = 3
@@ -47,6 +49,7 @@ def survived(shared: Place, pair: Operators) -> Survived:
     stepped = shared.service("orders", replicas=2, rollout={"steps": [10, 40, 70], "hold": "2s"})
     judged = shared.actor(
         "cargo",
+        replicas=1,
         expose=[{"host": shared.edge.host, "prefix": "/cargo", "rewrite": "/"}],
         rollout={"steps": [30], "hold": "12s", "analysis": {"toleratePercentPoints": 5}},
     )
