@@ -72,9 +72,9 @@ invariants: ## what must hold in the shop, and whether it does: money, stock, sa
 load: ## send load to the shop; USERS= or RATE=, DURATION=, ARGS=--headless
 	$(RUN) python -m loadtests $(USERS:%=--users %) $(RATE:%=--rate %) $(DURATION:%=--duration %) $(ARGS) || exit 1
 
-# Three workers keep two cores busy: with two a quarter of them was idle while tests waited for pods.
+# Two workers keep two cores three quarters busy; three would make pods late, and tests with them.
 e2e: shop ## tests against the cluster, which it brings up by itself
-	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) -n auto --maxprocesses 3 $(NEED_HELM) tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
+	$(RUN) $(call try,pytest $(SIDE_BY_SIDE) -n logical --maxprocesses 3 $(NEED_HELM) tests/operator tests/e2e $(ARGS),the failing test is named above; run it alone: .venv/bin/pytest -k NAME)
 
 soak: shop ## the same for hours; cut it with SOAK=
 	$(RUN) $(call try,SOAK='$(SOAK)' pytest tests/soak $(ARGS),the failing test is named above with its seed)

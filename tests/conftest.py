@@ -12,5 +12,6 @@ settings.load_profile("any machine")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Have half as many again as cores for `-n auto`: tests wait for processes, and for pods."""
-    return (os.cpu_count() or 2) * 3 // 2
+    """Have as many as cores for `-n logical`, half as many again for `-n auto`: for tests that wait for processes."""
+    cores = os.cpu_count() or 2
+    return cores * 3 // 2 if config.option.numprocesses == "auto" else cores
