@@ -1,11 +1,11 @@
 """What the figures share: the cluster, a namespace of their own, and the machine that they were taken on."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from support.fixtures import a_place, image, kubectl, operators, put_tools_first
+from support.machine import machine_now
 from support.place import Place
 
 __all__ = ["image", "kubectl", "operators"]
@@ -23,5 +23,5 @@ def place(request: pytest.FixtureRequest, image: str) -> Iterator[Place]:
 
 @pytest.fixture
 def machine() -> str:
-    """Cores and load, to print beside a figure."""
-    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    """To print beside a figure."""
+    return machine_now()

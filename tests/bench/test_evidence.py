@@ -21,6 +21,7 @@ from seatrial.evidence.figures import outbound_path, read
 from seatrial.evidence.proxies import Proxies
 from seatrial.evidence.question import Question
 from seatrial.kube.reach import PodReach
+from support.awaiting import eventually
 from support.envoy import BINARY, HOST, Envoy
 from support.misbehaving import Misbehaving
 
@@ -48,7 +49,13 @@ async def envoy(folder: Path, *, others: int = 0, addresses: int = 1) -> AsyncIt
                 *(f"/o{n}/200" for n in range(others)),
             ]:
                 await client.get(f"http://127.0.0.1:{one.http}{path}")
-            await asyncio.sleep(1.5)
+
+            async def timed() -> bool:
+                """Whether it tells of each cluster how long requests took, which it does from flush to flush."""
+                page = await asyncio.to_thread(one.page)
+                return page.count("\nenvoy_cluster_upstream_rq_time_count{") >= 2 + others
+
+            await eventually(timed, within=10, every=0.1, what="each cluster's histogram is told")
             yield one
         finally:
             await asyncio.to_thread(one.stop)

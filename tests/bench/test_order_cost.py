@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from support.processes import cpu_seconds, requests_served
+from support.machine import cpu_seconds_of_family
+from support.processes import requests_served
 from support.shopping import FLOWS, Shopping, shopping
 from support.waiting import eventually
 
@@ -40,7 +41,7 @@ class Used:
         said = opened.sql("postgres", "SELECT datname, xact_commit FROM pg_stat_database WHERE datname IS NOT NULL")
         return cls(
             at=time.monotonic(),
-            cpu={name: cpu_seconds(pid) for name, pid in pids.items()},
+            cpu={name: cpu_seconds_of_family(pid) for name, pid in pids.items()},
             requests={name: requests_served(process) for name, process in running.items()},
             transactions={name: float(count) for name, count in (line.split("|") for line in said.splitlines())},
             events=int(opened.sql("notifications", "SELECT count(*) FROM trail")),

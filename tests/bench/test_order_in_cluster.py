@@ -4,7 +4,6 @@ Through the ingress gateway and every sidecar on the way, both flows in turn, on
 figures are printed with the machine's load; afterwards every rule about the shop holds, or it was no order.
 """
 
-import os
 import time
 
 import pytest
@@ -18,7 +17,7 @@ WARM_UP = 10.0
 
 
 @pytest.mark.parametrize("rate", [2, 20, 50])
-def test_an_order(rate: int, kubectl: Kubectl) -> None:
+def test_an_order(rate: int, kubectl: Kubectl, machine: str) -> None:
     with open_load(rate=rate, duration=WARM_UP + SECONDS, journey="ordering", timeout=30) as load:
         seen = load.wait()
     began = seen.requests[0].intended + WARM_UP
@@ -28,7 +27,7 @@ def test_an_order(rate: int, kubectl: Kubectl) -> None:
     refused = sum(1 for r in placed if r.error)
     print(
         f"\n{rate} orders/s: p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms, {refused} of {len(placed)} refused "
-        f"({os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})"
+        f"({machine})"
     )
     settled = time.monotonic()
     Shop(kubectl.within("shop")).holds(within=300)

@@ -4,7 +4,6 @@ A machine that is too small for the orders loses some of them whatever is rolled
 and after, and where that loses anything the run says so, and nothing about rollouts.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from loadtests import OpenLoad, Recording, open_load
 from support.kubectl import Kubectl
+from support.machine import machine_now
 from support.services import Service
 from support.shop import Shop
 from support.traffic import nothing_lost, story
@@ -75,6 +75,5 @@ def _tell(when: str, seen: Recording) -> None:
     orders = seen.named(ORDER)
     p50, p99 = (1000 * orders.percentile(percent) for percent in (50, 99))
     print(  # noqa: T201 - the figures are half of what the run is for
-        f"\n{when}: {story(seen)}; {orders.total} orders, p50 {p50:.0f} ms, p99 {p99:.0f} ms "
-        f"({os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})"
+        f"\n{when}: {story(seen)}; {orders.total} orders, p50 {p50:.0f} ms, p99 {p99:.0f} ms ({machine_now()})"
     )

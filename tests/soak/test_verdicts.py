@@ -18,6 +18,7 @@ import pytest
 from loadtests import ALPHA, Ask, OpenLoad, Recording, binomial_bound
 from support.bad_ways import ASIDE, BAD
 from support.exposure import exposure, spread, step_split
+from support.machine import machine_now
 from support.place import PATH, Place
 from support.sailing import Sailing, sail
 from support.services import Service, attempt_of, last_word, phase_of
@@ -47,7 +48,7 @@ def test_equal_revisions_are_rarely_taken_back(place: Place, capsys: pytest.Capt
     with capsys.disabled():
         print(  # noqa: T201 - figures for the record
             f"\n  {len(through)} of {runs} equal ones promoted, to 100 % in {spread([s.full for s in through])}; "
-            f"{len(lost)} of {sum(s.total for s in seen)} requests lost; refused: {refused}; {load_now()}"
+            f"{len(lost)} of {sum(s.total for s in seen)} requests lost; refused: {refused}; {machine_now()}"
         )
     assert len(refused) <= binomial_bound(runs, PROMISED, CHANCE).high, refused
     assert not lost, [story(s) for s in seen]
@@ -66,7 +67,7 @@ def test_revisions_that_fail_never_get_through(place: Place, capsys: pytest.Capt
         print(  # noqa: T201 - figures for the record
             f"\n  {runs} bad ones: first traffic {spread([c.first for c in costs if c.first is not None])}, exposure "
             f"{spread([c.lasted for c in costs if c.lasted is not None])}, harmed "
-            f"{spread([float(c.harmed) for c in costs], unit='')}; {load_now()}"
+            f"{spread([float(c.harmed) for c in costs], unit='')}; {machine_now()}"
         )
     assert {s.attempt["phase"] for s in sailings} == {"RolledBack"}
     assert all(r.revision_of(ship.service.name) != 1 for ship, s in zip(ships, seen, strict=True) for r in s.lost)
@@ -83,7 +84,7 @@ def test_no_way_to_be_bad_gets_through(place: Place, how: str, capsys: pytest.Ca
         both = Recording((*sailing.seen.requests, *aside.stop().requests))
     cost = exposure(both, "orders", 2, sailing.changed)
     with capsys.disabled():
-        told = f"| {how} | {way.ends} | {cost} | {last_word(sailing.attempt)} | {load_now()} |"
+        told = f"| {how} | {way.ends} | {cost} | {last_word(sailing.attempt)} | {machine_now()} |"
         print(f"\n{told}")  # noqa: T201 - figures for the record
     assert set(service.weights()) == ({"r1", "r2"} if way.ends == "Paused" else {"r1"})
     if way.ends == "Failed":
@@ -110,11 +111,6 @@ def test_a_test_run_alone_proves_a_good_revision(place: Place) -> None:
             nothing_lost(load.stop(), least=50)
     errors = next(slo for slo in attempt_of(second.seen[-1])["evidence"]["slos"] if slo["name"] == "errors")
     assert errors["stable"]["total"] < errors["canary"]["total"] / 5, "that was no test run alone"
-
-
-def load_now() -> str:
-    """What figures are read beside."""
-    return f"load {os.getloadavg()[0]:.0f}"
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.envoy import free_port
 from support.kubectl import Kubectl
+from support.machine import cpu_seconds
 from support.operators import SYSTEM
 from support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -131,6 +131,5 @@ class Afloat:
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
-        times = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         memory = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE
-        return Figures(samples, (int(times[11]) + int(times[12])) / TICK, memory)
+        return Figures(samples, cpu_seconds(self.pid), memory)

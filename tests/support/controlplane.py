@@ -4,7 +4,6 @@ They are the very programs of the cluster's node, and know the same custom resou
 scheduler, no Istio. What is measured here is what Seatrial costs an API server, and what an API server costs Seatrial.
 """
 
-import os
 import secrets
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ import yaml
 
 from support.envoy import free_port
 from support.kubectl import CONTEXT
+from support.machine import cpu_seconds
 from support.node import NODE
 from support.operators import SYSTEM
 from support.waiting import eventually
@@ -56,7 +56,7 @@ class ControlPlane:
     @property
     def cpu(self) -> dict[str, float]:
         """Seconds of processor time that each program took so far."""
-        return {program: _seconds(pid) for program, pid in self._pids.items()}
+        return {program: cpu_seconds(pid) for program, pid in self._pids.items()}
 
     def kubectl(self, *args: str, given: str | None = None) -> str:
         """Run kubectl on it; an AssertionError says what it said."""
@@ -163,8 +163,3 @@ class ControlPlane:
             unfinished.chmod(0o755)
             unfinished.rename(path)
         return path
-
-
-def _seconds(pid: int) -> float:
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from cluster.images.wheels import wheel_folder
+from support.machine import cpu_seconds
 from support.waiting import eventually
 
 HOST = "orders.shop.svc.cluster.local"
@@ -120,8 +121,7 @@ class Envoy:
 
     def cpu_seconds(self) -> float:
         """What it used so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / 100
+        return cpu_seconds(self.pid)
 
     def _ready_or_ended(self) -> str:
         if self._process is None or self._process.poll() is not None:

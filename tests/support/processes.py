@@ -1,8 +1,6 @@
 """Services of the shop as real processes on loopback: how a test starts them and reads what they log."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import httpx
@@ -17,24 +15,6 @@ class Start(Protocol):
     """Starts a service with these environment variables and waits until it serves; it ends with the test."""
 
     def __call__(self, name: str, **env: str) -> Process: ...
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, its children's too, those that are gone included."""
-    children: dict[int, list[int]] = {}
-    used: dict[int, float] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text(encoding="utf-8").rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            continue
-        one = int(path.parent.name)
-        children.setdefault(int(fields[1]), []).append(one)
-        used[one] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    family = [pid]
-    for member in family:
-        family += children.get(member, [])
-    return sum(used[member] for member in family)
 
 
 def requests_served(process: Process) -> float:

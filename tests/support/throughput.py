@@ -18,6 +18,7 @@ from typing import NamedTuple
 import httpx
 
 from chassis.local import Process
+from support.machine import cpu_seconds
 from support.waiting import eventually
 
 SECONDS, CONNECTIONS = 1.5, 16
@@ -52,8 +53,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """CPU time that the process has used, in user and kernel mode."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pid)
 
     @property
     def url(self) -> str:
